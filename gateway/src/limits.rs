@@ -1,0 +1,70 @@
+//! BOUNDED: every cap of the gateway, in one place. Those in [`Limits`] come from the configuration (`[limits]`);
+//! the constants are relations the code relies on.
+
+use serde::{Deserialize, Serialize};
+
+/// Iovecs in one vectored write (`IOV_MAX` on Linux).
+pub const IOVECS_MAX: usize = 1_024;
+/// Bytes one connection may be given in one turn before the others get theirs.
+pub const TURN_BYTES_MAX: usize = 256 * 1024;
+/// Items of a backlog gathered into one write.
+pub const GATHER_MAX: usize = 128;
+/// Bytes read from one socket in one turn.
+pub const READ_BYTES_MAX: usize = 64 * 1024;
+/// Subscription sets kept though nobody uses them, so that the next poll finds its set made.
+pub const IDLE_SETS_MAX: usize = 1_024;
+
+/// Caps that an operator may move.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    pub connections_max: usize,
+    pub topics_max: usize,
+    pub filters_per_connection_max: usize,
+    pub message_bytes_max: usize,
+    pub pending_entries_max: usize,
+    pub resume_entries_max: usize,
+    pub log_segments_max: usize,
+    pub log_bytes_max: usize,
+    pub head_bytes_max: usize,
+    pub head_timeout_ms: u64,
+    pub body_bytes_max: usize,
+    pub body_timeout_ms: u64,
+    pub publish_line_bytes_max: usize,
+    pub poll_body_bytes_max: usize,
+    pub poll_wait_max_s: u64,
+    pub write_stall_ms: u64,
+    pub close_timeout_ms: u64,
+    pub errors_per_connection_max: u32,
+    pub ingest_batches_max: usize,
+    pub publishes_waiting_max: usize,
+    pub history_items_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            connections_max: 15_000,
+            topics_max: 200_000,
+            filters_per_connection_max: 10_000,
+            message_bytes_max: 64 * 1024,
+            pending_entries_max: 4_096,
+            resume_entries_max: 4_096,
+            log_segments_max: 65_536,
+            log_bytes_max: 128 * 1024 * 1024,
+            head_bytes_max: 16 * 1024,
+            head_timeout_ms: 10_000,
+            body_bytes_max: 4 * 1024 * 1024,
+            body_timeout_ms: 10_000,
+            publish_line_bytes_max: 256 * 1024,
+            poll_body_bytes_max: 1024 * 1024,
+            poll_wait_max_s: 55,
+            write_stall_ms: 30_000,
+            close_timeout_ms: 5_000,
+            errors_per_connection_max: 20,
+            ingest_batches_max: 4_096,
+            publishes_waiting_max: 256,
+            history_items_max: 2_000,
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The ring of segments: one writer, any number of readers, none of whom waits for another.
+
+use super::{Entry, EntryKind, Epoch, Link, Offset, Position, Segment, SegmentDraft};
+use arc_swap::ArcSwapOption;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How much the log keeps. Both bounds hold at once; the oldest segments go first.
+#[derive(Clone, Copy, Debug)]
+pub struct LogLimits {
+    /// Segments; rounded up to a power of two.
+    pub segments_max: usize,
+    pub bytes_max: usize,
+}
+
+/// The reader's side, shared by all.
+#[derive(Debug)]
+pub struct Log {
+    slots: Box<[ArcSwapOption<Segment>]>,
+    epoch: Epoch,
+    /// Number of the next segment to be published.
+    head: AtomicU64,
+    /// Number of the oldest segment kept.
+    tail: AtomicU64,
+    /// Offset of the newest published entry.
+    end: AtomicU64,
+    /// Offset of the newest evicted [`EntryKind::Gone`]: an older cursor may hold topics that no entry would delete.
+    gone_evicted: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// The reader fell out of the ring: what it had not read is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overtaken;
+
+impl Log {
+    pub fn new(epoch: Epoch, limits: LogLimits) -> (Arc<Log>, LogWriter) {
+        let capacity = limits.segments_max.next_power_of_two().max(2);
+        let log = Arc::new(Log {
+            slots: (0..capacity).map(|_| ArcSwapOption::empty()).collect(),
+            epoch,
+            head: AtomicU64::new(0),
+            tail: AtomicU64::new(0),
+            end: AtomicU64::new(0),
+            gone_evicted: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+        });
+        let writer = LogWriter { log: Arc::clone(&log), limits, weights: VecDeque::new(), bytes: 0, next: Offset(1) };
+        (log, writer)
+    }
+
+    pub fn epoch(&self) -> &Epoch {
+        &self.epoch
+    }
+
+    /// Offset of the newest published entry; 0 if there is none.
+    pub fn end(&self) -> Offset {
+        Offset(self.end.load(Ordering::Acquire))
+    }
+
+    pub fn gone_evicted(&self) -> Offset {
+        Offset(self.gone_evicted.load(Ordering::Acquire))
+    }
+
+    /// Segments and bytes held now.
+    pub fn held(&self) -> (u64, u64) {
+        let tail = self.tail.load(Ordering::Acquire);
+        (self.head.load(Ordering::Acquire).saturating_sub(tail), self.bytes.load(Ordering::Relaxed))
+    }
+
+    /// The segment `number`, if it is still held.
+    pub fn segment(&self, number: u64) -> Option<Arc<Segment>> {
+        if number < self.tail.load(Ordering::Acquire) {
+            return None;
+        }
+        // Cost: the slot may hold a later segment by now, hence the check of the number.
+        self.slot(number).load_full().filter(|segment| segment.number == number)
+    }
+
+    fn slot(&self, number: u64) -> &ArcSwapOption<Segment> {
+        &self.slots[number as usize & (self.slots.len() - 1)]
+    }
+
+    /// A reader at the oldest entry kept.
+    pub fn reader_at_tail(&self) -> Reader {
+        Reader { next: self.tail.load(Ordering::Acquire) }
+    }
+
+    /// Links of one topic's entries after `cursor`, oldest first, walking back from its newest entry. `None` if one of
+    /// them was evicted, or if there are more than `most`: then a snapshot answers.
+    pub fn entries_after(&self, cursor: Offset, newest: Link, most: usize) -> Option<Vec<Link>> {
+        let mut found = Vec::new();
+        let mut at = Some(newest);
+        while let Some(link) = at.filter(|link| link.offset > cursor) {
+            if found.len() == most {
+                return None;
+            }
+            let segment = self.segment(link.position.segment)?;
+            found.push(link);
+            at = segment.entries[link.position.index as usize].before;
+        }
+        found.reverse();
+        Some(found)
+    }
+}
+
+/// Where a reader stands: it has read all segments before `next`.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader {
+    next: u64,
+}
+
+impl Reader {
+    /// The next segment; `Ok(None)` at the head.
+    pub fn read(&mut self, log: &Log) -> Result<Option<Arc<Segment>>, Overtaken> {
+        if self.next >= log.head.load(Ordering::Acquire) {
+            return Ok(None);
+        }
+        let segment = log.segment(self.next).ok_or(Overtaken)?;
+        self.next += 1;
+        Ok(Some(segment))
+    }
+}
+
+/// The writer's side, owned by the sequencer.
+#[derive(Debug)]
+pub struct LogWriter {
+    log: Arc<Log>,
+    limits: LogLimits,
+    /// Weight of each segment held, oldest first.
+    weights: VecDeque<usize>,
+    bytes: usize,
+    next: Offset,
+}
+
+impl LogWriter {
+    pub fn log(&self) -> &Arc<Log> {
+        &self.log
+    }
+
+    /// Offset that the next drafted entry will have, given how many are drafted.
+    pub fn next_offset(&self, drafted: usize) -> Offset {
+        Offset(self.next.0 + drafted as u64)
+    }
+
+    /// The link that the entry at `index` of the draft will have.
+    pub fn next_link(&self, index: usize) -> Link {
+        let segment = self.log.head.load(Ordering::Relaxed);
+        Link { offset: self.next_offset(index), position: Position { segment, index: index as u32 } }
+    }
+
+    /// Publishes the draft as one segment. Hands every evicted entry's topic and offset to `evicted`.
+    pub fn publish(&mut self, draft: &mut SegmentDraft, mut evicted: impl FnMut(&Entry, Offset)) {
+        if draft.is_empty() {
+            return;
+        }
+        let number = self.log.head.load(Ordering::Relaxed);
+        let segment = Arc::new(draft.seal(number, self.next, self.log.epoch.clone()));
+        let weight = segment.weight();
+        self.make_room(weight, &mut evicted);
+        self.weights.push_back(weight);
+        self.bytes += weight;
+        self.next = Offset(segment.last().0 + 1);
+        let end = segment.last();
+        self.log.slot(number).store(Some(segment));
+        self.log.bytes.store(self.bytes as u64, Ordering::Relaxed);
+        self.log.end.store(end.0, Ordering::Release);
+        self.log.head.store(number + 1, Ordering::Release);
+    }
+
+    /// Evicts until a segment of `weight` fits. A segment above the byte limit still gets in, alone.
+    fn make_room(&mut self, weight: usize, evicted: &mut impl FnMut(&Entry, Offset)) {
+        let count_max = self.log.slots.len().min(self.limits.segments_max.max(1));
+        while !self.weights.is_empty()
+            && (self.weights.len() >= count_max || self.bytes + weight > self.limits.bytes_max)
+        {
+            self.evict_oldest(evicted);
+        }
+    }
+
+    fn evict_oldest(&mut self, evicted: &mut impl FnMut(&Entry, Offset)) {
+        let number = self.log.tail.load(Ordering::Relaxed);
+        let Some(segment) = self.log.slot(number).load_full() else { return };
+        for (index, entry) in (0u32..).zip(segment.entries.iter()) {
+            let offset = segment.offset_of(index);
+            if entry.kind == EntryKind::Gone {
+                self.log.gone_evicted.store(offset.0, Ordering::Release);
+            }
+            evicted(entry, offset);
+        }
+        // Invariant: `gone_evicted` and `tail` move before the slot empties, so a reader that misses the segment also
+        // sees why.
+        self.log.tail.store(number + 1, Ordering::Release);
+        self.log.slot(number).store(None);
+        self.bytes -= self.weights.pop_front().unwrap_or_default();
+    }
+}

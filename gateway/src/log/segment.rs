@@ -1,0 +1,107 @@
+//! One sequencer batch, encoded: immutable once published, shared by every reader.
+
+use super::{Epoch, Link, Offset, Position, Seq, TopicId};
+use crate::framing::{Framed, Framing, VARIANTS, entry};
+use std::sync::{Arc, OnceLock};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// `snap why:"born"`: the topic begins.
+    Born,
+    /// `snap why:"reset"`: the adapter lost sync and states the whole anew.
+    Reset,
+    Delta,
+    Append,
+    Mark,
+    /// The topic is over.
+    Gone,
+}
+
+/// One numbered item of the log. Its bytes lie in its segment.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub topic: TopicId,
+    pub kind: EntryKind,
+    pub seq: Seq,
+    /// The topic's entry before this one, whatever incarnation of the name it belongs to; `None` at its first.
+    pub before: Option<Link>,
+    /// Gateway time, Unix ms.
+    pub ts: i64,
+    /// The topic's name; `None` but on [`EntryKind::Born`], where readers learn it.
+    pub name: Option<Arc<str>>,
+    pub(crate) cuts: entry::Cuts,
+}
+
+/// Entries of consecutive offsets and their bytes in every framing that somebody asked for.
+#[derive(Debug)]
+pub struct Segment {
+    pub number: u64,
+    pub first: Offset,
+    pub epoch: Epoch,
+    pub entries: Box<[Entry]>,
+    /// Invariant ENCODE-ONCE: each framing is made at most once, by whoever asks first. Index 0 (WebSocket, live,
+    /// plain) is made by the sequencer; the others are cut from it.
+    framed: [OnceLock<Framed>; VARIANTS],
+}
+
+impl Segment {
+    pub fn last(&self) -> Offset {
+        Offset(self.first.0 + self.entries.len() as u64 - 1)
+    }
+
+    pub fn offset_of(&self, index: u32) -> Offset {
+        Offset(self.first.0 + u64::from(index))
+    }
+
+    pub fn link_of(&self, index: u32) -> Link {
+        Link { offset: self.offset_of(index), position: Position { segment: self.number, index } }
+    }
+
+    /// Bytes that count against the log's byte limit: the plain encoding and the entries' own size.
+    pub fn weight(&self) -> usize {
+        let plain = self.framed[0].get().map_or(0, |framed| framed.bytes.len());
+        plain + self.entries.len() * size_of::<Entry>() + size_of::<Segment>()
+    }
+
+    /// All entries in `framing`, made on first use.
+    pub fn framed(&self, framing: Framing) -> &Framed {
+        self.framed[framing.index()].get_or_init(|| entry::recut(self, framing))
+    }
+
+    /// The plain JSON of one entry, `o` included.
+    pub fn json(&self, index: u32) -> &[u8] {
+        let framed = self.framed(Framing::default());
+        &framed.slice(index)[usize::from(self.entries[index as usize].cuts.head)..]
+    }
+}
+
+/// A segment being filled by the sequencer.
+#[derive(Debug, Default)]
+pub struct SegmentDraft {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) plain: Framed,
+}
+
+impl SegmentDraft {
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.plain.bytes.len()
+    }
+
+    /// Takes what was drafted as the segment `number`, whose first entry has offset `first`.
+    pub fn seal(&mut self, number: u64, first: Offset, epoch: Epoch) -> Segment {
+        let framed: [OnceLock<Framed>; VARIANTS] = std::array::from_fn(|_| OnceLock::new());
+        let plain = Framed { bytes: self.plain.bytes.as_slice().into(), ends: self.plain.ends.clone() };
+        self.plain.bytes.clear();
+        self.plain.ends.clear();
+        let _ = framed[0].set(plain);
+        Segment { number, first, epoch, entries: self.entries.drain(..).collect(), framed }
+    }
+}

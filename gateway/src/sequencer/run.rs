@@ -1,0 +1,204 @@
+//! The sequencer's thread: drains its two bounded channels into batches, commits each, wakes the shards once.
+
+use super::{Refusal, Sequencer};
+use crossbeam_channel::{Receiver, RecvError, TryRecvError, select};
+use feeds::model::{Batch, Update};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::{Notify, oneshot};
+
+/// Most entries of one segment; more is left for the next. Relation: well below a shard's pending cap.
+const BATCH_ENTRIES_MAX: usize = 1_024;
+/// Most bytes of one segment before it is committed.
+const BATCH_BYTES_MAX: usize = 512 * 1024;
+
+/// Updates of a publisher, with the numbers of their lines, and where the outcome goes.
+#[derive(Debug)]
+pub struct Publish {
+    pub updates: Vec<(u64, Update)>,
+    pub reply: oneshot::Sender<PublishOutcome>,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct PublishOutcome {
+    pub accepted: u64,
+    pub rejected: Vec<(u64, Refusal)>,
+    /// The last entry made; `None` if all lines changed nothing.
+    pub offset: Option<u64>,
+}
+
+#[derive(Debug)]
+pub struct SequencerInputs {
+    pub feeds: Receiver<Batch>,
+    pub publishes: Receiver<Publish>,
+}
+
+/// Read by the metrics page; written by the sequencer's thread alone.
+#[derive(Debug, Default)]
+pub struct SequencerCounters {
+    pub updates: AtomicU64,
+    pub unchanged: AtomicU64,
+    pub refused: AtomicU64,
+    pub births: AtomicU64,
+    pub deltas: AtomicU64,
+    pub appends: AtomicU64,
+    pub marks: AtomicU64,
+    pub gones: AtomicU64,
+    pub resets: AtomicU64,
+    pub commits: AtomicU64,
+    pub topics: AtomicU64,
+}
+
+/// Runs until both channels are closed. `now_ms` is the wall clock, Unix ms.
+pub fn run(
+    mut sequencer: Sequencer,
+    inputs: &SequencerInputs,
+    shards: &[Arc<Notify>],
+    counters: &SequencerCounters,
+    now_ms: impl Fn() -> i64,
+) {
+    let mut replies = Vec::new();
+    let mut open = (true, true);
+    while open.0 || open.1 {
+        let first = wait(inputs, open);
+        let now = now_ms();
+        take(first, &mut sequencer, counters, &mut replies, &mut open, now);
+        drain(inputs, &mut sequencer, counters, &mut replies, &mut open, now);
+        commit(&mut sequencer, shards, counters);
+        for (reply, outcome) in replies.drain(..) {
+            let _: Result<(), PublishOutcome> = oneshot::Sender::send(reply, outcome);
+        }
+    }
+}
+
+enum Message {
+    Feed(Batch),
+    Publish(Publish),
+    FeedsClosed,
+    PublishesClosed,
+}
+
+type Replies = Vec<(oneshot::Sender<PublishOutcome>, PublishOutcome)>;
+
+fn wait(inputs: &SequencerInputs, open: (bool, bool)) -> Message {
+    let feed = |got: Result<Batch, RecvError>| got.map_or(Message::FeedsClosed, Message::Feed);
+    let publish = |got: Result<Publish, RecvError>| got.map_or(Message::PublishesClosed, Message::Publish);
+    match open {
+        (true, true) => select! {
+            recv(inputs.feeds) -> got => feed(got),
+            recv(inputs.publishes) -> got => publish(got),
+        },
+        (true, false) => feed(inputs.feeds.recv()),
+        _ => publish(inputs.publishes.recv()),
+    }
+}
+
+/// Takes what is already there, both channels in turn, until they are empty or the batch is full.
+fn drain(
+    inputs: &SequencerInputs,
+    sequencer: &mut Sequencer,
+    counters: &SequencerCounters,
+    replies: &mut Replies,
+    open: &mut (bool, bool),
+    now: i64,
+) {
+    let mut found = true;
+    while found {
+        found = false;
+        if let Some(message) = poll(inputs.feeds.try_recv(), open.0, Message::Feed, Message::FeedsClosed) {
+            found = true;
+            take(message, sequencer, counters, replies, open, now);
+        }
+        if let Some(message) = poll(inputs.publishes.try_recv(), open.1, Message::Publish, Message::PublishesClosed) {
+            found = true;
+            take(message, sequencer, counters, replies, open, now);
+        }
+        let (entries, bytes) = sequencer.drafted();
+        found &= entries < BATCH_ENTRIES_MAX && bytes < BATCH_BYTES_MAX;
+    }
+}
+
+fn poll<T>(got: Result<T, TryRecvError>, open: bool, take: fn(T) -> Message, closed: Message) -> Option<Message> {
+    match got {
+        Ok(message) => Some(take(message)),
+        Err(TryRecvError::Disconnected) if open => Some(closed),
+        Err(_) => None,
+    }
+}
+
+fn take(
+    message: Message,
+    sequencer: &mut Sequencer,
+    counters: &SequencerCounters,
+    replies: &mut Replies,
+    open: &mut (bool, bool),
+    now: i64,
+) {
+    match message {
+        Message::Feed(batch) => {
+            bump(&counters.updates, batch.updates.len() as u64);
+            for update in batch.updates {
+                if let Err(refusal) = sequencer.apply(update, now) {
+                    bump(&counters.refused, 1);
+                    tracing::debug!(provider = %batch.provider, %refusal, "an update was refused");
+                }
+            }
+        }
+        Message::Publish(Publish { updates, reply }) => {
+            bump(&counters.updates, updates.len() as u64);
+            replies.push((reply, publish(updates, sequencer, counters, now)));
+        }
+        Message::FeedsClosed => open.0 = false,
+        Message::PublishesClosed => open.1 = false,
+    }
+}
+
+fn publish(
+    updates: Vec<(u64, Update)>,
+    sequencer: &mut Sequencer,
+    counters: &SequencerCounters,
+    now: i64,
+) -> PublishOutcome {
+    let mut outcome = PublishOutcome::default();
+    for (line, update) in updates {
+        match sequencer.apply(update, now) {
+            Ok(offset) => {
+                outcome.accepted += 1;
+                outcome.offset = offset.map(|offset| offset.0).or(outcome.offset);
+            }
+            Err(refusal) => {
+                bump(&counters.refused, 1);
+                outcome.rejected.push((line, refusal));
+            }
+        }
+    }
+    outcome
+}
+
+fn commit(sequencer: &mut Sequencer, shards: &[Arc<Notify>], counters: &SequencerCounters) {
+    if !sequencer.commit() {
+        return;
+    }
+    for shard in shards {
+        shard.notify_one();
+    }
+    bump(&counters.commits, 1);
+    let made = sequencer.made();
+    for (counter, value) in [
+        (&counters.births, made.births),
+        (&counters.deltas, made.deltas),
+        (&counters.appends, made.appends),
+        (&counters.marks, made.marks),
+        (&counters.gones, made.gones),
+        (&counters.resets, made.resets),
+        (&counters.unchanged, made.unchanged),
+        (&counters.topics, sequencer.topics() as u64),
+    ] {
+        counter.store(value, Ordering::Relaxed);
+    }
+}
+
+/// Single writer: a plain add is enough.
+fn bump(counter: &AtomicU64, by: u64) {
+    counter.store(counter.load(Ordering::Relaxed) + by, Ordering::Relaxed);
+}

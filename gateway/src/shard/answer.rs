@@ -1,0 +1,79 @@
+//! The one question: what changed in these topics after cursor C?
+
+use super::backlog::{Basis, Owed, Waiting};
+use super::connection::Wire;
+use super::core::Core;
+use crate::framing::message::Why;
+use crate::log::{Cursor, Link, Offset, TopicId};
+use std::collections::BTreeSet;
+
+/// The answer, as of the shard's position.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// Entries to tell, in rising offset.
+    pub entries: Vec<(Offset, Owed)>,
+    /// Topics to tell by snapshot.
+    pub snapshots: Vec<(TopicId, Waiting)>,
+    /// The cursor was foreign or too old: topics that are not named do not exist.
+    pub full: bool,
+}
+
+/// What a poll gets.
+#[derive(Debug)]
+pub enum PollAnswer {
+    /// A JSON body, shared by all who asked the same.
+    Body(bytes::Bytes),
+    /// Nothing is newer than the cursor.
+    Nothing,
+    /// Some snapshot is newer than what the shard has read: ask again after the next wake-up.
+    Hold,
+}
+
+impl<W: Wire> Core<W> {
+    /// Answers for `topics`. Call [`Core::settle`] before, so that the position is at the log's end.
+    pub(super) fn answer(&self, topics: &BTreeSet<TopicId>, cursor: Option<&Cursor>) -> Answer {
+        let Some(cursor) = cursor else { return self.snapshots_of(topics, Why::Subscribe, Basis::Nothing, false) };
+        let foreign = cursor.epoch != *self.log.epoch() || cursor.offset > self.log.end();
+        if foreign {
+            return self.snapshots_of(topics, Why::Resume, Basis::Unknown, true);
+        }
+        if cursor.offset < self.log.gone_evicted().max(self.known_from) {
+            return self.snapshots_of(topics, Why::Resume, Basis::Stated(cursor.offset), true);
+        }
+        self.changes_since(topics, cursor.offset)
+    }
+
+    fn snapshots_of(&self, topics: &BTreeSet<TopicId>, why: Why, basis: Basis, full: bool) -> Answer {
+        let alive = |id: &&TopicId| self.index.get(**id).is_some_and(|topic| topic.retired.is_none());
+        let snapshots = topics.iter().filter(alive).map(|id| (*id, Waiting { why, basis })).collect();
+        Answer { snapshots, full, ..Answer::default() }
+    }
+
+    fn changes_since(&self, topics: &BTreeSet<TopicId>, cursor: Offset) -> Answer {
+        let mut answer = Answer::default();
+        let mut budget = self.settings.limits.resume_entries_max;
+        for &id in topics {
+            let Some(topic) = self.index.get(id).filter(|topic| topic.newest.offset > cursor) else { continue };
+            match self.log.entries_after(cursor, topic.newest, budget) {
+                Some(links) => {
+                    budget -= links.len();
+                    answer.entries.extend(links.into_iter().filter_map(|link| self.owed(id, link)));
+                }
+                // What is gone for good must be told even where its entries are too many: as its last word.
+                None if topic.retired.is_some() => answer.entries.extend(self.owed(id, topic.newest)),
+                None => {
+                    let waiting = Waiting { why: Why::Resume, basis: Basis::Stated(cursor) };
+                    answer.snapshots.push((id, waiting));
+                }
+            }
+        }
+        answer.entries.sort_unstable_by_key(|(offset, _)| *offset);
+        answer
+    }
+
+    fn owed(&self, topic: TopicId, link: Link) -> Option<(Offset, Owed)> {
+        let segment = self.log.segment(link.position.segment)?;
+        let entry = &segment.entries[link.position.index as usize];
+        Some((link.offset, Owed { position: link.position, topic, kind: entry.kind, seq: entry.seq }))
+    }
+}

@@ -1,0 +1,149 @@
+//! What a connection is owed when it is not simply live: the rest of a frame, entries and control messages in order,
+//! topics waiting for their snapshot, and the `at` that ends it.
+
+use crate::framing::message::Why;
+use crate::log::{EntryKind, Offset, Position, Seq, TopicId};
+use bytes::Bytes;
+use smallvec::SmallVec;
+use std::collections::{HashMap, VecDeque};
+
+/// An entry that a subscriber is to be given: a place in the log, not a copy.
+#[derive(Clone, Copy, Debug)]
+pub struct Owed {
+    pub position: Position,
+    pub topic: TopicId,
+    pub kind: EntryKind,
+    pub seq: Seq,
+}
+
+impl Owed {
+    /// The seq that a reader has who was given everything of the topic before this entry.
+    pub fn seq_before(&self) -> Seq {
+        match self.kind {
+            EntryKind::Mark | EntryKind::Gone => self.seq,
+            // Of a state topic a reset advances the seq, of an event topic it does not: there `lost` is counted.
+            EntryKind::Reset => self.seq,
+            EntryKind::Born | EntryKind::Delta | EntryKind::Append => Seq(self.seq.0 - 1),
+        }
+    }
+}
+
+/// One thing to write, in order.
+#[derive(Debug)]
+pub enum Item {
+    Entry(Owed),
+    /// A framed control message.
+    Control(Bytes),
+}
+
+/// Against what a snapshot's `lost` is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// The reader had nothing before: nothing is lost.
+    Nothing,
+    /// The reader was given events through this seq.
+    Delivered(Seq),
+    /// The reader said that it has everything through this offset.
+    Stated(Offset),
+    /// Nobody knows what the reader has.
+    Unknown,
+}
+
+/// A topic in line for its snapshot.
+#[derive(Clone, Copy, Debug)]
+pub struct Waiting {
+    pub why: Why,
+    pub basis: Basis,
+}
+
+#[derive(Debug, Default)]
+pub struct Backlog {
+    /// The rest of a frame that the wire took in part. Nothing else goes into that frame.
+    pub unsent: SmallVec<[Bytes; 3]>,
+    pub pending: VecDeque<Item>,
+    /// How many of `pending` are entries: what the cap is about.
+    pub entries: usize,
+    line: VecDeque<TopicId>,
+    waiting: HashMap<TopicId, Waiting>,
+    /// `Some(full)`: an `at` is due once everything else is written.
+    pub owes_at: Option<bool>,
+    /// An `at` is to follow, though the entries before it state their own cursors.
+    pub ends_with_at: bool,
+    /// A `gone` that was pending has left the log.
+    pub missed_a_death: bool,
+    /// The wire takes no more bytes until it says so.
+    pub blocked: bool,
+    /// When it began to be blocked without any progress, Unix ms; `None` if it is not.
+    pub blocked_since_ms: Option<i64>,
+}
+
+impl Backlog {
+    /// Entries state cursors only while no snapshot and no `at` is due.
+    pub fn is_live(&self) -> bool {
+        self.waiting.is_empty() && self.owes_at.is_none()
+    }
+
+    /// The `at` that is due now that everything else is written, and whether it says `full`.
+    pub fn take_at(&mut self) -> Option<bool> {
+        let ends_with_at = std::mem::take(&mut self.ends_with_at);
+        self.owes_at.take().or(ends_with_at.then_some(false))
+    }
+
+    pub fn push_entry(&mut self, owed: Owed) {
+        self.pending.push_back(Item::Entry(owed));
+        self.entries += 1;
+    }
+
+    pub fn push_control(&mut self, bytes: impl Into<Bytes>) {
+        self.pending.push_back(Item::Control(bytes.into()));
+    }
+
+    /// Puts a topic in line; one that waits already keeps its place and its older basis.
+    pub fn wait(&mut self, topic: TopicId, waiting: Waiting) {
+        if let std::collections::hash_map::Entry::Vacant(vacant) = self.waiting.entry(topic) {
+            vacant.insert(waiting);
+            self.line.push_back(topic);
+        }
+    }
+
+    pub fn is_waiting(&self, topic: TopicId) -> bool {
+        !self.waiting.is_empty() && self.waiting.contains_key(&topic)
+    }
+
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// The topic at the head of the line.
+    pub fn first_waiting(&mut self) -> Option<(TopicId, Waiting)> {
+        while let Some(&topic) = self.line.front() {
+            if let Some(waiting) = self.waiting.get(&topic) {
+                return Some((topic, *waiting));
+            }
+            self.line.pop_front();
+        }
+        None
+    }
+
+    /// Drops everything owed but the rest of a begun frame: the connection ends.
+    pub fn forget_owed(&mut self) {
+        self.pending.clear();
+        self.entries = 0;
+        self.stop_snapshots();
+    }
+
+    /// Drops the line of waiting topics and the `at` after it.
+    pub fn stop_snapshots(&mut self) {
+        self.line.clear();
+        self.waiting.clear();
+        self.take_at();
+    }
+
+    /// The topic got its snapshot, died, or is not wanted any more.
+    pub fn stop_waiting(&mut self, topic: TopicId) {
+        self.waiting.remove(&topic);
+        if self.line.front() == Some(&topic) {
+            self.line.pop_front();
+        }
+    }
+}

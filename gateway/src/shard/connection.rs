@@ -1,0 +1,74 @@
+//! One streaming subscriber: its wire, its set, and what it is owed when it is not simply live.
+
+use super::backlog::Backlog;
+use super::counters::Transport;
+use super::sets::SetKey;
+use crate::close::CloseReason;
+use crate::framing::Framing;
+use std::io::{self, IoSlice};
+
+/// Index of a connection in its shard; reused after it is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnKey(pub usize);
+
+/// Never reused; what a client sees as `id` in `hello`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ConnId(pub u64);
+
+/// Where bytes go. A socket in the product, a script in the simulator.
+pub trait Wire {
+    /// Takes as many bytes as it can; `WouldBlock` if none.
+    fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize>;
+}
+
+/// What the transport keeps for reading from its peer; the core does not look into it.
+#[derive(Debug)]
+pub enum Peer {
+    /// Bytes of a frame or message that is not whole yet; `None` when there are none, so that an idle connection holds
+    /// no buffer.
+    WebSocket(Option<Box<crate::transport::websocket::Assembly>>),
+    /// The same, on the path whose messages come back.
+    Echo(Option<Box<crate::transport::websocket::Assembly>>),
+    /// Nothing is read but the end.
+    Sse,
+}
+
+#[derive(Debug)]
+pub struct Connection<W> {
+    pub id: ConnId,
+    pub wire: W,
+    pub peer: Peer,
+    pub transport: Transport,
+    /// Of the live phase; the quiet one is derived.
+    pub framing: Framing,
+    /// `None` until the first subscription.
+    pub set: Option<SetKey>,
+    /// Where it stands in its set's members.
+    pub member: u32,
+    /// Errors answered so far; past the budget it is closed.
+    pub errors: u32,
+    /// When it last showed life, in seconds of the shard's clock.
+    pub heard_s: u32,
+    /// Set once a close was sent or decided; nothing but the rest of the stream follows.
+    pub closing: Option<CloseReason>,
+    /// The close is sent; only the peer's answer is awaited.
+    pub lingering: bool,
+    /// `None` while it is live and owed nothing: the fast lane.
+    pub backlog: Option<Box<Backlog>>,
+}
+
+impl<W> Connection<W> {
+    pub fn backlog(&mut self) -> &mut Backlog {
+        self.backlog.get_or_insert_default()
+    }
+
+    /// True if its entries state cursors.
+    pub fn is_live(&self) -> bool {
+        self.backlog.as_ref().is_none_or(|backlog| backlog.is_live())
+    }
+
+    /// True if it takes no more bytes for now.
+    pub fn is_blocked(&self) -> bool {
+        self.backlog.as_ref().is_some_and(|backlog| backlog.blocked)
+    }
+}

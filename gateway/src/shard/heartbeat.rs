@@ -1,0 +1,85 @@
+//! Heartbeats, ping time-outs, stalled writes and unanswered closes: one queue each, since all connections share one
+//! interval, so that the timers of 10,000 idle subscribers cost one look at the head of a queue.
+
+use super::connection::{ConnId, ConnKey, Peer, Wire};
+use super::core::{Core, CoreSettings};
+use crate::close::CloseReason;
+use crate::framing::websocket;
+use std::collections::VecDeque;
+
+/// Silent heartbeats after which a WebSocket peer counts as dead.
+const SILENT_HEARTBEATS_MAX: i64 = 3;
+
+#[derive(Debug)]
+pub struct Heartbeats {
+    interval_ms: i64,
+    close_timeout_ms: i64,
+    write_stall_ms: i64,
+    /// When each connection's next heartbeat is due, in order.
+    due: VecDeque<(i64, ConnKey, ConnId)>,
+    /// When a close that the server began is given up, in order.
+    lingering: VecDeque<(i64, ConnKey, ConnId)>,
+    next_stall_check_ms: i64,
+}
+
+impl Heartbeats {
+    pub fn new(settings: &CoreSettings) -> Heartbeats {
+        Heartbeats {
+            interval_ms: settings.heartbeat_ms as i64,
+            close_timeout_ms: settings.limits.close_timeout_ms as i64,
+            write_stall_ms: settings.limits.write_stall_ms as i64,
+            due: VecDeque::new(),
+            lingering: VecDeque::new(),
+            next_stall_check_ms: 0,
+        }
+    }
+
+    pub fn add(&mut self, key: ConnKey, id: ConnId, now_ms: i64) {
+        self.due.push_back((now_ms + self.interval_ms, key, id));
+    }
+
+    pub fn linger(&mut self, key: ConnKey, id: ConnId, now_ms: i64) {
+        self.lingering.push_back((now_ms + self.close_timeout_ms, key, id));
+    }
+
+    /// Does what is due. Returns connections that are to be ended at once.
+    pub fn tick<W: Wire>(&mut self, core: &mut Core<W>, now_ms: i64) -> Vec<(ConnKey, CloseReason)> {
+        while let Some(&(_, key, id)) = self.due.front().filter(|(due, ..)| *due <= now_ms) {
+            self.due.pop_front();
+            if core.connection(key).is_some_and(|connection| connection.id == id) {
+                self.beat(core, key, now_ms);
+                self.add(key, id, now_ms);
+            }
+        }
+        let mut overdue = Vec::new();
+        while let Some(&(_, key, id)) = self.lingering.front().filter(|(due, ..)| *due <= now_ms) {
+            self.lingering.pop_front();
+            if let Some(connection) = core.connection(key).filter(|connection| connection.id == id) {
+                overdue.push((key, connection.closing.unwrap_or(CloseReason::Error)));
+            }
+        }
+        if now_ms >= self.next_stall_check_ms {
+            self.next_stall_check_ms = now_ms + 500;
+            overdue.extend(core.stalled(now_ms, self.write_stall_ms));
+        }
+        overdue
+    }
+
+    fn beat<W: Wire>(&self, core: &mut Core<W>, key: ConnKey, now_ms: i64) {
+        let Some(connection) = core.connection(key) else { return };
+        if connection.closing.is_some() {
+            return;
+        }
+        if matches!(connection.peer, Peer::WebSocket(_) | Peer::Echo(_)) {
+            let silent_ms = now_ms - i64::from(connection.heard_s) * 1_000;
+            if silent_ms > SILENT_HEARTBEATS_MAX * self.interval_ms + 1_000 {
+                return core.close(key, CloseReason::PingTimeout, None);
+            }
+            // One that takes no bytes is judged by its stall, and gets no pings piled up.
+            if connection.backlog.is_none() {
+                core.send_raw(key, websocket::frame(websocket::PING, b""));
+            }
+        }
+        core.state_cursor(key);
+    }
+}

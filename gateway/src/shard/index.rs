@@ -1,0 +1,123 @@
+//! The shard's own table of topics, as of the log position it has read: name → slot → newest entry.
+//!
+//! Why not one shared table: a shard answers cursors and matches patterns as of *its* position, so every answer is
+//! consistent with what it delivers next, and nothing is locked.
+
+use super::sets::SetKey;
+use crate::log::{Entry, EntryKind, Link, Offset, Seq, TopicId};
+use crate::store::Snapshot;
+use smallvec::SmallVec;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+#[derive(Debug)]
+pub struct Indexed {
+    pub name: Arc<str>,
+    pub newest: Link,
+    /// Its seq at that entry.
+    pub seq: Seq,
+    /// Offset of its `gone`; `None` while it lives. It is remembered until that entry leaves the log, since a client
+    /// may still hold the topic.
+    pub retired: Option<Offset>,
+    /// Offset of its birth: tells incarnations of one name apart.
+    pub born: Offset,
+    /// The sets that cover it.
+    pub sets: SmallVec<[SetKey; 2]>,
+}
+
+#[derive(Debug, Default)]
+pub struct Index {
+    by_name: HashMap<Arc<str>, TopicId>,
+    topics: Vec<Option<Indexed>>,
+    graves: VecDeque<(Offset, TopicId)>,
+    live: usize,
+}
+
+impl Index {
+    pub fn get(&self, id: TopicId) -> Option<&Indexed> {
+        self.topics.get(id.index())?.as_ref()
+    }
+
+    pub fn get_mut(&mut self, id: TopicId) -> Option<&mut Indexed> {
+        self.topics.get_mut(id.index())?.as_mut()
+    }
+
+    pub fn id(&self, name: &str) -> Option<TopicId> {
+        self.by_name.get(name).copied()
+    }
+
+    /// Topics alive.
+    pub fn live(&self) -> usize {
+        self.live
+    }
+
+    /// All that is remembered, retired topics included.
+    pub fn iter(&self) -> impl Iterator<Item = (TopicId, &Indexed)> {
+        (0u32..).zip(&self.topics).filter_map(|(id, topic)| Some((TopicId(id), topic.as_ref()?)))
+    }
+
+    /// Takes note of an entry. True if the name is new here, so that its sets are to be found.
+    pub fn observe(&mut self, entry: &Entry, link: Link) -> bool {
+        if let Some(name) = &entry.name {
+            return self.observe_birth(entry.topic, name, link);
+        }
+        let Some(topic) = self.topics.get_mut(entry.topic.index()).and_then(Option::as_mut) else { return false };
+        (topic.newest, topic.seq) = (link, entry.seq);
+        if entry.kind == EntryKind::Gone && topic.retired.is_none() {
+            topic.retired = Some(link.offset);
+            self.graves.push_back((link.offset, entry.topic));
+            self.live -= 1;
+        }
+        false
+    }
+
+    fn observe_birth(&mut self, id: TopicId, name: &Arc<str>, link: Link) -> bool {
+        if let Some(topic) = self.get_mut(id).filter(|topic| topic.name == *name) {
+            let was_retired = topic.retired.take().is_some();
+            (topic.newest, topic.seq, topic.born) = (link, Seq(link.offset.0), link.offset);
+            self.live += usize::from(was_retired);
+            return false;
+        }
+        self.forget(id);
+        self.insert(id, Arc::clone(name), link, Seq(link.offset.0), link.offset);
+        true
+    }
+
+    /// A topic learnt from the store instead of the log, by a shard that was overtaken.
+    pub fn learn(&mut self, snapshot: &Snapshot) {
+        if self.get(snapshot.topic).is_none() {
+            let (name, born) = (Arc::clone(&snapshot.name), Offset(snapshot.n));
+            self.insert(snapshot.topic, name, snapshot.link, snapshot.seq, born);
+        }
+    }
+
+    fn insert(&mut self, id: TopicId, name: Arc<str>, newest: Link, seq: Seq, born: Offset) {
+        if self.topics.len() <= id.index() {
+            self.topics.resize_with(id.index() + 1, || None);
+        }
+        self.by_name.insert(Arc::clone(&name), id);
+        self.topics[id.index()] = Some(Indexed { name, newest, seq, retired: None, born, sets: SmallVec::new() });
+        self.live += 1;
+    }
+
+    /// Removes the topic from the table. Returns the sets that covered it.
+    pub fn forget(&mut self, id: TopicId) -> SmallVec<[SetKey; 2]> {
+        let Some(topic) = self.topics.get_mut(id.index()).and_then(Option::take) else { return SmallVec::new() };
+        if self.by_name.get(&topic.name) == Some(&id) {
+            self.by_name.remove(&topic.name);
+        }
+        self.live -= usize::from(topic.retired.is_none());
+        topic.sets
+    }
+
+    /// The next topic whose `gone` has left the log and that was not born again: it is to be forgotten.
+    pub fn next_grave(&mut self, gone_evicted: Offset) -> Option<TopicId> {
+        while let Some(&(offset, id)) = self.graves.front().filter(|(offset, _)| *offset <= gone_evicted) {
+            self.graves.pop_front();
+            if self.get(id).is_some_and(|topic| topic.retired == Some(offset)) {
+                return Some(id);
+            }
+        }
+        None
+    }
+}

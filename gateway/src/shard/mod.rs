@@ -1,0 +1,27 @@
+//! A shard: one thread that owns its listener, its connections from accept to close, and their subscriptions.
+//!
+//! [`Core`] is pure: it reads the log to its head, marks the subscription sets that are owed something, and writes each
+//! marked connection once, through a [`Wire`]. `run` is the thread around it: the sockets, the timers, the wake-ups.
+
+mod answer;
+mod backlog;
+mod connection;
+mod core;
+mod counters;
+mod deliver;
+mod heartbeat;
+mod index;
+mod poll;
+mod run;
+mod sets;
+mod subscribe;
+
+pub use self::core::{Core, CoreSettings};
+pub use answer::PollAnswer;
+pub use connection::{ConnId, ConnKey, Connection, Peer, Wire};
+pub use counters::{LATENCY_BUCKETS_MS, ShardCounters, TRANSPORTS, Transport};
+pub use index::Index;
+pub use poll::{PollKey, WaitingPoll};
+pub use run::{Shard, ShardSettings, Socket, now_ms, spawn};
+pub use sets::SetKey;
+pub use subscribe::{SubscribeError, Subscription};

@@ -1,0 +1,373 @@
+//! The shard's thread: a current-thread tokio runtime, one nested epoll for all adopted sockets, and the loop.
+//!
+//! Why a nested epoll instead of tokio's own readiness: an adopted socket then costs its state and one kernel item,
+//! no task, no waker and no read buffer; and one task handles all of them without being woken per subscriber.
+
+use super::connection::{ConnKey, Wire};
+use super::core::{Core, CoreSettings};
+use super::counters::ShardCounters;
+use super::heartbeat::Heartbeats;
+use crate::close::CloseReason;
+use crate::limits::{Limits, READ_BYTES_MAX};
+use crate::log::Log;
+use crate::store::Store;
+use crate::transport::{Adoption, Context, http, websocket};
+use mio::{Events, Interest, Poll, Registry, Token};
+use std::cell::{RefCell, RefMut};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::io::Interest as AsyncInterest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+/// Readiness events taken at a time.
+const EVENTS_MAX: usize = 1_024;
+
+/// An adopted socket.
+#[derive(Debug)]
+pub struct Socket(mio::net::TcpStream);
+
+impl Wire for Socket {
+    fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.write_vectored(pieces)
+    }
+}
+
+#[derive(Debug)]
+pub struct ShardSettings {
+    pub index: usize,
+    pub shards: usize,
+    pub core: CoreSettings,
+    pub drain: Duration,
+}
+
+/// One shard, as its own thread sees it. Nothing of it is shared with other threads but the wake-up and the counters.
+#[derive(Debug)]
+pub struct Shard {
+    core: RefCell<Core<Socket>>,
+    context: Arc<Context>,
+    registry: Registry,
+    /// By the sequencer, once per batch.
+    wake: Arc<Notify>,
+    /// By this shard's own tasks, when they left work for the loop.
+    kick: Notify,
+    /// To tasks that wait until the shard has read on.
+    moved: Notify,
+    heartbeats: RefCell<Heartbeats>,
+    limits: Limits,
+    counters: Arc<ShardCounters>,
+}
+
+impl Shard {
+    pub fn core(&self) -> RefMut<'_, Core<Socket>> {
+        self.core.borrow_mut()
+    }
+
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub fn counters(&self) -> &ShardCounters {
+        &self.counters
+    }
+
+    pub fn now_ms(&self) -> i64 {
+        now_ms()
+    }
+
+    /// Waits until the shard has read more of the log.
+    pub async fn read_on(&self) {
+        let moved = self.moved.notified();
+        self.kick.notify_one();
+        // Bounded: a snapshot may become visible a moment before its segment, from a thread that is then descheduled.
+        let _ = tokio::time::timeout(Duration::from_millis(2), moved).await;
+        self.core().settle(now_ms());
+    }
+
+    /// Takes a socket from hyper. `read_ahead`: bytes that the peer sent after its request.
+    pub fn adopt(&self, stream: tokio::net::TcpStream, read_ahead: &[u8], adoption: Adoption) {
+        let Ok(stream) = stream.into_std() else { return };
+        let now_ms = now_ms();
+        let mut core = self.core();
+        let Adoption { head, peer, transport, framing, subscription } = adoption;
+        let socket = Socket(mio::net::TcpStream::from_std(stream));
+        let key = core.open(socket, peer, transport, framing, head, now_ms);
+        let Some(connection) = core.connection(key) else { return };
+        let id = connection.id;
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if self.registry.register(&mut connection.wire.0, Token(key.0), interest).is_err() {
+            core.remove(key, CloseReason::Error);
+            return;
+        }
+        self.context.connections.fetch_add(1, Ordering::Relaxed);
+        self.heartbeats.borrow_mut().add(key, id, now_ms);
+        if let Some(subscription) = subscription {
+            // Cannot fail: the transport checked the number of filters, and the connection has none yet.
+            let _ = core.subscribe(key, &subscription, None, now_ms);
+        }
+        if let Err(reason) = websocket::hear(&mut core, key, read_ahead, now_ms) {
+            core.close(key, reason, None);
+        }
+        core.serve_ready(now_ms);
+        drop(core);
+        self.kick.notify_one();
+    }
+
+    /// Reads what a socket has, a bounded share of it. False if more may be there.
+    fn read(&self, core: &mut Core<Socket>, key: ConnKey, buffer: &mut [u8], now_ms: i64) -> bool {
+        let mut budget = READ_BYTES_MAX;
+        while budget > 0 {
+            let Some(connection) = core.connection(key) else { return true };
+            let read = connection.wire.0.read(buffer);
+            match read {
+                Ok(0) => {
+                    core.lost(key);
+                    return true;
+                }
+                Ok(count) => {
+                    budget = budget.saturating_sub(count);
+                    if let Err(reason) = websocket::hear(core, key, &buffer[..count], now_ms) {
+                        core.close(key, reason, None);
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return true,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => {
+                    core.lost(key);
+                    return true;
+                }
+            }
+        }
+        false
+    }
+}
+
+/// Wall clock, Unix ms.
+pub fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}
+
+/// Starts the shard's thread. It ends once `drain` becomes true and its connections are told.
+pub fn spawn(
+    listener: TcpListener,
+    settings: ShardSettings,
+    store: Arc<Store>,
+    log: Arc<Log>,
+    context: Arc<Context>,
+    counters: Arc<ShardCounters>,
+    wake: Arc<Notify>,
+    drain: watch::Receiver<bool>,
+) -> io::Result<std::thread::JoinHandle<()>> {
+    let name = format!("shard-{}", settings.index);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name(name).spawn(move || {
+        let local = tokio::task::LocalSet::new();
+        let outcome = local.block_on(&runtime, async move {
+            let poll = Poll::new()?;
+            let limits = settings.core.limits.clone();
+            let heartbeats = Heartbeats::new(&settings.core);
+            let numbers = (settings.index as u64, settings.shards as u64);
+            let core = Core::new(store, log, settings.core, Arc::clone(&counters), numbers);
+            let shard = Rc::new(Shard {
+                core: RefCell::new(core),
+                context,
+                registry: poll.registry().try_clone()?,
+                wake,
+                kick: Notify::new(),
+                moved: Notify::new(),
+                heartbeats: RefCell::new(heartbeats),
+                limits,
+                counters,
+            });
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            let accepting = tokio::task::spawn_local(accept(Rc::clone(&shard), listener, drain.clone()));
+            let outcome = turn_until_drained(&shard, poll, drain, settings.drain).await;
+            accepting.abort();
+            outcome
+        });
+        if let Err(error) = outcome {
+            tracing::error!(%error, "a shard's loop ended; its subscribers are gone");
+        }
+    })
+}
+
+async fn accept(shard: Rc<Shard>, listener: tokio::net::TcpListener, mut drain: watch::Receiver<bool>) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = drain.wait_for(|drain| *drain) => return,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let _ = stream.set_nodelay(true);
+                if shard.context.connections.load(Ordering::Relaxed) >= shard.limits.connections_max {
+                    ShardCounters::add(&shard.counters.connections_refused, 1);
+                    continue;
+                }
+                tokio::task::spawn_local(http::serve(Rc::clone(&shard), stream, peer));
+            }
+            Err(error) => {
+                // Out of descriptors, most likely: let some go before the next try.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+}
+
+/// The loop: wait for anything, then one turn of everything.
+async fn turn_until_drained(
+    shard: &Rc<Shard>,
+    poll: Poll,
+    mut drain: watch::Receiver<bool>,
+    drain_time: Duration,
+) -> io::Result<()> {
+    let mut epoll = AsyncFd::register_with_interest(poll, AsyncInterest::READABLE).map_err(io::Error::from)?;
+    let mut events = Events::with_capacity(EVENTS_MAX);
+    let mut buffer = vec![0; READ_BYTES_MAX];
+    let mut unread: Vec<ConnKey> = Vec::new();
+    let mut timer = std::pin::pin!(tokio::time::sleep(Duration::from_millis(100)));
+    let mut deadline: Option<Instant> = None;
+    loop {
+        tokio::select! {
+            biased;
+            ready = epoll.readable_mut() => {
+                let mut ready = ready?;
+                take_events(shard, ready.get_inner_mut(), &mut events, &mut buffer, &mut unread)?;
+                ready.clear_ready();
+            }
+            () = shard.wake.notified() => ShardCounters::add(&shard.counters.wakes, 1),
+            () = shard.kick.notified() => {}
+            () = &mut timer => {
+                let next = tick(shard, now_ms());
+                timer.as_mut().reset(Instant::now() + next);
+            }
+            _ = drain.wait_for(|drain| *drain), if deadline.is_none() => {
+                deadline = Some(Instant::now() + drain_time);
+                begin_drain(shard);
+            }
+        }
+        let more = turn(shard, &mut buffer, &mut unread);
+        let empty = shard.core().keys().is_empty();
+        if deadline.is_some_and(|deadline| empty || Instant::now() >= deadline) {
+            return Ok(());
+        }
+        if more {
+            shard.kick.notify_one();
+            tokio::task::yield_now().await;
+        }
+        if let Some(due) = shard.core().next_poll_due() {
+            let due = Instant::now() + Duration::from_millis(due.saturating_sub(now_ms()).max(0) as u64);
+            if due < timer.deadline() {
+                timer.as_mut().reset(due);
+            }
+        }
+    }
+}
+
+fn begin_drain(shard: &Shard) {
+    let mut core = shard.core();
+    core.settle(now_ms());
+    core.answer_all_polls();
+    let keys = core.keys();
+    let count = keys.len().max(1) as u64;
+    for (n, key) in keys.into_iter().enumerate() {
+        // Spread over ten seconds, so that they do not all come back at once.
+        core.drain(key, 500 + 10_000 * n as u64 / count);
+    }
+}
+
+fn take_events(
+    shard: &Shard,
+    poll: &mut Poll,
+    events: &mut Events,
+    buffer: &mut [u8],
+    unread: &mut Vec<ConnKey>,
+) -> io::Result<()> {
+    let now_ms = now_ms();
+    loop {
+        match poll.poll(events, Some(Duration::ZERO)) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        }
+        if events.is_empty() {
+            return Ok(());
+        }
+        let mut core = shard.core();
+        for event in events.iter() {
+            let key = ConnKey(event.token().0);
+            if event.is_writable() {
+                core.writable(key);
+            }
+            if (event.is_readable() || event.is_error()) && !shard.read(&mut core, key, buffer, now_ms) {
+                unread.push(key);
+            }
+        }
+    }
+}
+
+/// One turn: reads on where reading was cut short, reads the log to its head, writes what is owed. True if something
+/// is left to do at once.
+fn turn(shard: &Shard, buffer: &mut [u8], unread: &mut Vec<ConnKey>) -> bool {
+    let now_ms = now_ms();
+    let mut core = shard.core();
+    ShardCounters::add(&shard.counters.passes, 1);
+    for key in std::mem::take(unread) {
+        if !shard.read(&mut core, key, buffer, now_ms) {
+            unread.push(key);
+        }
+    }
+    core.settle(now_ms);
+    core.serve_polls(now_ms);
+    core.serve_ready(now_ms);
+    for (key, id, reason) in core.take_ended() {
+        if core.connection(key).is_some_and(|connection| connection.id == id) {
+            finish(shard, &mut core, key, reason);
+        }
+    }
+    let more = core.has_ready() || !unread.is_empty();
+    drop(core);
+    shard.moved.notify_waiters();
+    more
+}
+
+/// Ends a connection whose last bytes are written. Where the server began a WebSocket close, the peer's answer is
+/// awaited for a while: closing at once could reset the connection under the bytes that it has not read.
+fn finish(shard: &Shard, core: &mut Core<Socket>, key: ConnKey, reason: CloseReason) {
+    let Some(connection) = core.connection(key) else { return };
+    let began_here = !matches!(reason, CloseReason::Normal | CloseReason::PeerGone);
+    if began_here && !connection.lingering {
+        connection.lingering = true;
+        let id = connection.id;
+        let _ = connection.wire.0.shutdown(std::net::Shutdown::Write);
+        shard.heartbeats.borrow_mut().linger(key, id, now_ms());
+        return;
+    }
+    let lost = connection.closing.unwrap_or(reason);
+    if let Some(mut socket) = core.remove(key, lost) {
+        let _ = shard.registry.deregister(&mut socket.0);
+        shard.context.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Heartbeats and time-outs. Returns when to look again.
+fn tick(shard: &Shard, now_ms: i64) -> Duration {
+    let mut core = shard.core();
+    let mut heartbeats = shard.heartbeats.borrow_mut();
+    let overdue = heartbeats.tick(&mut core, now_ms);
+    drop(heartbeats);
+    for (key, reason) in overdue {
+        finish(shard, &mut core, key, reason);
+    }
+    Duration::from_millis(100)
+}

@@ -1,0 +1,46 @@
+//! The snapshot store: the newest state of every topic, written by the sequencer, read by anyone without a lock.
+//!
+//! Invariant: a snapshot is stored before the log entry that made it is published. So whoever has read the log to an
+//! offset finds snapshots at least that new; one that is newer is held until the reader catches up (SNAPSHOT-FIRST).
+
+mod snapshot;
+
+pub use snapshot::{Content, Event, Kind, Snapshot};
+
+use crate::log::TopicId;
+use arc_swap::ArcSwapOption;
+use std::sync::Arc;
+
+/// Snapshots by dense topic id. The only module that touches arc-swap for states.
+#[derive(Debug, Default)]
+pub struct Store {
+    slots: boxcar::Vec<ArcSwapOption<Snapshot>>,
+}
+
+impl Store {
+    pub fn new() -> Store {
+        Store::default()
+    }
+
+    /// The topic's newest snapshot; `None` if the slot is empty.
+    pub fn load(&self, topic: TopicId) -> Option<Arc<Snapshot>> {
+        self.slots.get(topic.index()).and_then(|slot| slot.load_full())
+    }
+
+    /// All topics there are now, in no particular order.
+    pub fn all(&self) -> impl Iterator<Item = Arc<Snapshot>> + '_ {
+        self.slots.iter().filter_map(|(_, slot)| slot.load_full())
+    }
+
+    /// A new, empty slot. Sequencer only.
+    pub(crate) fn add_slot(&self) -> TopicId {
+        TopicId(self.slots.push(ArcSwapOption::empty()) as u32)
+    }
+
+    /// Replaces what the slot holds. Sequencer only.
+    pub(crate) fn put(&self, topic: TopicId, snapshot: Option<Arc<Snapshot>>) {
+        if let Some(slot) = self.slots.get(topic.index()) {
+            slot.store(snapshot);
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! One HTTP/1.1 connection on a shard: hyper reads the requests; a streaming subscriber's socket is then taken from it.
+
+use super::reply::{Problem, Reply, method_not_allowed, text};
+use super::{Takeover, catalogue, history, long_poll, page, polling, publish, sse, websocket};
+use crate::shard::Shard;
+use hyper::body::Incoming;
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HOST, HeaderMap, HeaderValue,
+    ORIGIN, VARY,
+};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode, Version};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::cell::Cell;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+/// One request's surroundings.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub shard: Rc<Shard>,
+    pub peer: SocketAddr,
+    pub takeover: Rc<Takeover>,
+}
+
+/// Which origins' pages may use the gateway from a browser.
+#[derive(Clone, Debug, Default)]
+pub struct Origins {
+    /// `*` permits all; the gateway's own origin is always permitted.
+    pub permitted: Vec<String>,
+}
+
+impl Origins {
+    /// A request without an origin does not come from a foreign page.
+    pub fn permit(&self, headers: &HeaderMap) -> bool {
+        let Some(origin) = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok()) else {
+            return !headers.contains_key(ORIGIN);
+        };
+        let own = headers
+            .get(HOST)
+            .and_then(|host| host.to_str().ok())
+            .is_some_and(|host| origin.strip_prefix("http://").or(origin.strip_prefix("https://")) == Some(host));
+        own || self.permitted.iter().any(|permitted| permitted == "*" || permitted == origin)
+    }
+}
+
+/// Serves requests until the peer leaves, a time-out strikes, or the shard takes the socket.
+pub async fn serve(shard: Rc<Shard>, stream: TcpStream, peer: SocketAddr) {
+    let limits = shard.limits().clone();
+    let gauge = Rc::new(Gauge::default());
+    let io = Tap { inner: TokioIo::new(stream), gauge: Rc::clone(&gauge) };
+    let takeover = Rc::new(Takeover::default());
+    let call = Call { shard: Rc::clone(&shard), peer, takeover: Rc::clone(&takeover) };
+    let service = service_fn(move |request| {
+        let call = call.clone();
+        Box::pin(async move { Ok::<_, std::convert::Infallible>(respond(call, request).await) })
+    });
+    let mut connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_millis(limits.head_timeout_ms))
+        .max_buf_size(limits.head_bytes_max.max(8 * 1024))
+        .serve_connection(io, service);
+    let mut check = tokio::time::interval(Duration::from_secs(1));
+    let adoption = loop {
+        tokio::select! {
+            _ = &mut connection => return,
+            () = takeover.asked() => {}
+            _ = check.tick() => {
+                if gauge.stalled(Duration::from_millis(limits.write_stall_ms)) {
+                    return;
+                }
+            }
+        }
+        // Invariant: the socket is only taken when hyper has flushed every earlier response on it.
+        if gauge.flushed.get()
+            && let Some(adoption) = takeover.take()
+        {
+            break adoption;
+        }
+    };
+    let parts = connection.into_parts();
+    shard.adopt(parts.io.inner.into_inner(), &parts.read_buf, adoption);
+}
+
+async fn respond(call: Call, request: Request<Incoming>) -> Reply {
+    let origin = request.headers().get(ORIGIN).cloned();
+    let permitted = call.shard.context().origins.permit(request.headers());
+    let head = request.method() == Method::HEAD;
+    let mut reply = match refuse(&request) {
+        Some(problem) => problem.reply(),
+        None if request.method() == Method::OPTIONS && origin.is_some() => preflight(),
+        None => route(call, request).await,
+    };
+    if let Some(origin) = origin.filter(|_| permitted) {
+        share(&mut reply, origin);
+    }
+    if head {
+        *reply.body_mut() = Default::default();
+    }
+    reply
+}
+
+/// RFC 9112 section 3.2: exactly one Host, which hyper does not insist on.
+fn refuse(request: &Request<Incoming>) -> Option<Problem> {
+    let hosts = request.headers().get_all(HOST).iter().count();
+    let needed = usize::from(request.version() == Version::HTTP_11);
+    if hosts < needed || hosts > 1 {
+        return Some(Problem::bad("bad_host", "exactly one Host header is needed", "host"));
+    }
+    None
+}
+
+async fn route(call: Call, request: Request<Incoming>) -> Reply {
+    let get = matches!(*request.method(), Method::GET | Method::HEAD);
+    let post = *request.method() == Method::POST;
+    match request.uri().path() {
+        "/v1/ws" => websocket::accept(call, request).await,
+        "/conformance/echo" if call.shard.context().conformance_echo => websocket::accept_echo(call, request).await,
+        "/v1/sse" if get => sse::accept(call, request).await,
+        "/v1/poll" if get || post => long_poll::answer(call, request).await,
+        "/v1/snapshot" if get => polling::answer(call, request).await,
+        "/v1/topics" if get => catalogue::answer(&call, &request),
+        "/v1/history" if get => history::answer(&call, &request),
+        "/v1/publish" if post => publish::answer(call, request).await,
+        "/healthz" | "/readyz" if get => text(StatusCode::OK, "ok\n"),
+        "/v1/sse" | "/v1/snapshot" | "/v1/topics" | "/v1/history" | "/healthz" | "/readyz" => {
+            method_not_allowed("GET, HEAD, OPTIONS")
+        }
+        "/v1/poll" => method_not_allowed("GET, HEAD, POST, OPTIONS"),
+        "/v1/publish" => method_not_allowed("POST, OPTIONS"),
+        path if call.shard.context().page && get => page::asset(path).unwrap_or_else(not_found),
+        _ => not_found(),
+    }
+}
+
+fn not_found() -> Reply {
+    Problem::new(StatusCode::NOT_FOUND, "not_found", "no such path; see docs/protocol.md").reply()
+}
+
+fn preflight() -> Reply {
+    let mut reply = text(StatusCode::NO_CONTENT, "");
+    let headers = reply.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD, POST, OPTIONS"));
+    headers.insert(
+        ACCESS_CONTROL_ALLOW_HEADERS,
+        HeaderValue::from_static("last-event-id, content-type, authorization, cache-control, if-none-match"),
+    );
+    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    reply
+}
+
+fn share<B>(reply: &mut Response<B>, origin: HeaderValue) {
+    let headers = reply.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("etag, retry-after"));
+    headers.append(VARY, HeaderValue::from_static("origin"));
+}
+
+/// What the tap saw of hyper's writes.
+#[derive(Debug, Default)]
+struct Gauge {
+    flushed: Cell<bool>,
+    blocked_since: Cell<Option<Instant>>,
+}
+
+impl Gauge {
+    fn stalled(&self, limit: Duration) -> bool {
+        self.blocked_since.get().is_some_and(|since| since.elapsed() > limit)
+    }
+
+    fn note<T>(&self, outcome: &Poll<io::Result<T>>) {
+        self.flushed.set(false);
+        if outcome.is_ready() {
+            self.blocked_since.set(None);
+        } else if self.blocked_since.get().is_none() {
+            self.blocked_since.set(Some(Instant::now()));
+        }
+    }
+}
+
+/// The socket as hyper sees it. hyper calls `poll_flush` only once its own buffer is empty, so a flush with no write
+/// after it means that nothing is held back.
+#[derive(Debug)]
+struct Tap {
+    inner: TokioIo<TcpStream>,
+    gauge: Rc<Gauge>,
+}
+
+impl hyper::rt::Read for Tap {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+        buffer: hyper::rt::ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(cx, buffer)
+    }
+}
+
+impl hyper::rt::Write for Tap {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.inner).poll_write(cx, bytes);
+        self.gauge.note(&outcome);
+        outcome
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        let outcome = Pin::new(&mut self.inner).poll_flush(cx);
+        self.gauge.flushed.set(outcome.is_ready());
+        outcome
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.inner).poll_write_vectored(cx, pieces);
+        self.gauge.note(&outcome);
+        outcome
+    }
+}

@@ -1,0 +1,75 @@
+//! Transports: how a request becomes a subscriber, and what each kind of client is told. Siblings never import each
+//! other; what they share is the core of the shard, the options and the JSON of errors.
+
+pub mod catalogue;
+pub mod history;
+pub mod http;
+pub mod long_poll;
+pub mod options;
+pub mod page;
+pub mod polling;
+pub mod publish;
+pub mod reply;
+pub mod sse;
+pub mod websocket;
+
+use crate::framing::Framing;
+use crate::history::History;
+use crate::sequencer::Publish;
+use crate::shard::{Peer, Subscription, Transport};
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+use tokio::sync::Notify;
+
+/// What every shard's requests may reach beyond the shard itself.
+#[derive(Debug)]
+pub struct Context {
+    pub publishes: crossbeam_channel::Sender<Publish>,
+    pub history: Arc<History>,
+    pub publish: publish::PublishSettings,
+    pub origins: http::Origins,
+    /// The time that SSE clients wait before they come back, ms.
+    pub retry_ms: u64,
+    /// Serves the demo page and its assets.
+    pub page: bool,
+    /// Serves `/conformance/echo`.
+    pub conformance_echo: bool,
+    pub draining: AtomicBool,
+    /// Connections of all shards, in any phase.
+    pub connections: AtomicUsize,
+}
+
+/// Everything a shard needs to take a socket over from hyper.
+#[derive(Debug)]
+pub struct Adoption {
+    /// The response head, written before anything else.
+    pub head: Vec<u8>,
+    pub peer: Peer,
+    pub transport: Transport,
+    pub framing: Framing,
+    pub subscription: Option<Subscription>,
+}
+
+/// How a request's handler tells the connection's task that the shard takes the socket.
+#[derive(Debug, Default)]
+pub struct Takeover {
+    slot: RefCell<Option<Adoption>>,
+    asked: Notify,
+}
+
+impl Takeover {
+    /// Asks for the socket. The caller then stays pending: no response goes through hyper.
+    pub fn ask(&self, adoption: Adoption) {
+        *self.slot.borrow_mut() = Some(adoption);
+        self.asked.notify_one();
+    }
+
+    pub async fn asked(&self) {
+        self.asked.notified().await;
+    }
+
+    pub fn take(&self) -> Option<Adoption> {
+        self.slot.borrow_mut().take()
+    }
+}

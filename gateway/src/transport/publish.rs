@@ -1,0 +1,339 @@
+//! `POST /v1/publish`: updates from programs, as one JSON object, an array of them, or NDJSON that may never end.
+
+use super::http::Call;
+use super::reply::{Problem, Reply, json};
+use crate::sequencer::{Publish, PublishOutcome, Refusal};
+use crate::shard::Shard;
+use crossbeam_channel::TrySendError;
+use feeds::model::{Change, Object, Topic, Update, Value, parse_value};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use hyper::{Request, StatusCode};
+use std::net::IpAddr;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// Lines handed to the sequencer at a time. Relation: below its batch, so that one publisher cannot fill it alone.
+const LINES_AT_ONCE: usize = 512;
+/// Rejected lines that the answer lists; the rest is only counted.
+const REJECTED_LISTED_MAX: usize = 1_000;
+
+#[derive(Clone, Debug, Default)]
+pub struct PublishSettings {
+    /// Lets programs on this machine publish without a token.
+    pub open_to_loopback: bool,
+    /// `None`: nobody else may publish.
+    pub token: Option<String>,
+    /// How long a line may wait for room before the answer is 503.
+    pub wait: Duration,
+}
+
+pub async fn answer(call: Call, request: Request<Incoming>) -> Reply {
+    if let Err(problem) = authorize(&call.shard.context().publish, call.peer.ip(), request.headers()) {
+        return problem.reply();
+    }
+    let whole = is_json(request.headers());
+    let mut intake = Intake::default();
+    let outcome = if whole {
+        take_whole(&call.shard, &mut intake, request.into_body()).await
+    } else {
+        take_lines(&call.shard, &mut intake, request.into_body()).await
+    };
+    match outcome {
+        Ok(()) => json(StatusCode::OK, intake.report(None)),
+        Err(problem) => json(problem.status, intake.report(Some(&problem))),
+    }
+}
+
+fn authorize(settings: &PublishSettings, peer: IpAddr, headers: &HeaderMap) -> Result<(), Problem> {
+    let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let right = settings.token.as_deref().zip(given).is_some_and(|(token, given)| same(token, given));
+    if right || (settings.open_to_loopback && peer.is_loopback() && given.is_none()) {
+        return Ok(());
+    }
+    let mut problem = Problem::bad("unauthorized", "publishing needs the configured bearer token", "authorization");
+    problem.status = StatusCode::UNAUTHORIZED;
+    Err(problem)
+}
+
+/// Compares in a time that tells nothing about where the first difference lies.
+fn same(a: &str, b: &str) -> bool {
+    a.len() == b.len() && a.bytes().zip(b.bytes()).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// A line that was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Rejected {
+    line: u64,
+    code: &'static str,
+    message: String,
+}
+
+/// What one request has published so far.
+#[derive(Debug, Default)]
+struct Intake {
+    line: u64,
+    accepted: u64,
+    rejected: Vec<Rejected>,
+    rejected_count: u64,
+    offset: Option<u64>,
+    waiting: Vec<(u64, Update)>,
+}
+
+impl Intake {
+    fn reject(&mut self, line: u64, code: &'static str, message: String) {
+        self.rejected_count += 1;
+        if self.rejected.len() < REJECTED_LISTED_MAX {
+            self.rejected.push(Rejected { line, code, message });
+        }
+    }
+
+    /// Takes one item of a JSON array, or one line.
+    fn take(&mut self, line: Result<Update, Malformed>) {
+        self.line += 1;
+        match line {
+            Ok(update) => self.waiting.push((self.line, update)),
+            Err(malformed) => self.reject(self.line, malformed.code, malformed.message),
+        }
+    }
+
+    /// Hands what is waiting to the sequencer and takes its word on each line.
+    async fn flush(&mut self, shard: &Shard) -> Result<(), Problem> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let (reply, outcome) = oneshot::channel();
+        let publish = Publish { updates: std::mem::take(&mut self.waiting), reply };
+        send(shard, publish).await?;
+        let outcome: PublishOutcome = outcome.await.map_err(|_| busy("the gateway is shutting down"))?;
+        self.accepted += outcome.accepted;
+        self.offset = outcome.offset.or(self.offset);
+        for (line, refusal) in outcome.rejected {
+            self.reject(line, Refusal::code(refusal), refusal.to_string());
+        }
+        Ok(())
+    }
+
+    fn report(&self, problem: Option<&Problem>) -> String {
+        let mut rejected = self.rejected.clone();
+        rejected.sort_by_key(|rejected| rejected.line);
+        let rejected: Vec<_> = rejected
+            .iter()
+            .map(|r| serde_json::json!({ "line": r.line, "code": r.code, "message": r.message }))
+            .collect();
+        let mut report = serde_json::json!({ "accepted": self.accepted, "rejected": rejected, "offset": self.offset });
+        if self.rejected_count > rejected.len() as u64 {
+            report["rejected_count"] = self.rejected_count.into();
+        }
+        if let Some(problem) = problem {
+            report["error"] = serde_json::json!({ "code": problem.code, "message": problem.message });
+        }
+        report.to_string()
+    }
+}
+
+/// Waits for room, reading nothing meanwhile; past the time it is the publisher's turn to wait.
+async fn send(shard: &Shard, publish: Publish) -> Result<(), Problem> {
+    let context = shard.context();
+    let deadline = Instant::now() + context.publish.wait;
+    let mut publish = publish;
+    loop {
+        publish = match context.publishes.try_send(publish) {
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Full(back)) => back,
+            Err(TrySendError::Disconnected(_)) => return Err(busy("the gateway is shutting down")),
+        };
+        if Instant::now() >= deadline {
+            return Err(busy("ingest is full; the lines that are not in `accepted` were not taken"));
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+fn busy(message: &str) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "ingest_full", message)
+}
+
+async fn take_whole(shard: &Shard, intake: &mut Intake, body: Incoming) -> Result<(), Problem> {
+    let limits = shard.limits();
+    let time = Duration::from_millis(limits.body_timeout_ms);
+    let collect = http_body_util::Limited::new(body, limits.body_bytes_max).collect();
+    let body = match tokio::time::timeout(time, collect).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(_)) => return Err(body_too_big(limits.body_bytes_max)),
+        Err(_) => return Err(body_timeout()),
+    };
+    let value = parse_value(&body).map_err(|error| Problem::bad("bad_json", error.to_string(), "body"))?;
+    let items = match &value {
+        Value::Array(items) => items.to_vec(),
+        _ => vec![value],
+    };
+    for item in items {
+        intake.take(update_of(item));
+        if intake.waiting.len() == LINES_AT_ONCE {
+            intake.flush(shard).await?;
+        }
+    }
+    intake.flush(shard).await
+}
+
+/// Each line takes effect as it arrives. A publisher may be silent for as long as it likes between lines.
+async fn take_lines(shard: &Shard, intake: &mut Intake, mut body: Incoming) -> Result<(), Problem> {
+    let cap = shard.limits().publish_line_bytes_max;
+    let time = Duration::from_millis(shard.limits().body_timeout_ms);
+    let mut rest: Vec<u8> = Vec::new();
+    loop {
+        // Between lines a stream may rest; inside a line it may not.
+        let next = body.frame();
+        let frame = if rest.is_empty() {
+            next.await
+        } else {
+            tokio::time::timeout(time, next).await.map_err(|_| body_timeout())?
+        };
+        let Some(frame) = frame else { break };
+        let Ok(frame) = frame else { return Err(Problem::bad("body_broken", "the body broke off", "body")) };
+        let Ok(data) = frame.into_data() else { continue };
+        rest.extend_from_slice(&data);
+        take_whole_lines(shard, intake, &mut rest).await?;
+        if rest.len() > cap {
+            return Err(body_too_big(cap));
+        }
+    }
+    rest.push(b'\n');
+    take_whole_lines(shard, intake, &mut rest).await
+}
+
+async fn take_whole_lines(shard: &Shard, intake: &mut Intake, rest: &mut Vec<u8>) -> Result<(), Problem> {
+    let cap = shard.limits().publish_line_bytes_max;
+    let mut start = 0;
+    while let Some(length) = rest[start..].iter().position(|byte| *byte == b'\n') {
+        let line = rest[start..start + length].trim_ascii();
+        start += length + 1;
+        if line.is_empty() {
+            // A blank line says nothing, but counts, so that numbers are those of the publisher's editor.
+            intake.line += 1;
+        } else if line.len() > cap {
+            intake.take(Err(malformed("line_too_big", format!("a line is at most {cap} bytes"))));
+        } else {
+            intake.take(parse_line(line));
+        }
+        if intake.waiting.len() == LINES_AT_ONCE {
+            intake.flush(shard).await?;
+        }
+    }
+    rest.drain(..start);
+    intake.flush(shard).await
+}
+
+fn body_too_big(cap: usize) -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_big", format!("at most {cap} bytes are taken"))
+}
+
+fn body_timeout() -> Problem {
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", "the body came too slowly")
+}
+
+/// A line that says nothing the gateway understands.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Malformed {
+    pub code: &'static str,
+    pub message: String,
+}
+
+fn malformed(code: &'static str, message: impl Into<String>) -> Malformed {
+    Malformed { code, message: message.into() }
+}
+
+/// One publish line (DESIGN.md section 4).
+pub fn parse_line(line: &[u8]) -> Result<Update, Malformed> {
+    update_of(parse_value(line).map_err(|error| malformed("bad_json", error.to_string()))?)
+}
+
+fn update_of(line: Value) -> Result<Update, Malformed> {
+    let Value::Object(line) = line else { return Err(malformed("bad_line", "a line is a JSON object")) };
+    let name = line.get("topic").and_then(Value::as_text).ok_or(malformed("bad_topic", "topic is a string"))?;
+    let topic = Topic::new(name).map_err(|error| malformed("bad_topic", error.to_string()))?;
+    let te = match line.get("te") {
+        None => None,
+        Some(te) => Some(whole_ms(te).ok_or(malformed("bad_line", "te is whole milliseconds since 1970"))?),
+    };
+    let mut change = None;
+    for (key, value) in line.iter() {
+        let found = match key.as_str() {
+            "topic" | "te" => continue,
+            "patch" => Change::Patch(object(key, value)?),
+            "state" => Change::State(object(key, value)?),
+            "event" => Change::Event(object(key, value)?),
+            "retire" if *value == Value::Bool(true) => Change::Retire,
+            _ => return Err(malformed("bad_line", format!("{key:?} is not patch, state, event or \"retire\":true"))),
+        };
+        if change.replace(found).is_some() {
+            return Err(malformed("bad_line", "a line says one thing: patch, state, event or retire"));
+        }
+    }
+    let change = change.ok_or(malformed("bad_line", "patch, state, event or \"retire\":true is missing"))?;
+    Ok(Update { topic, te, change })
+}
+
+fn whole_ms(value: &Value) -> Option<i64> {
+    let number = value.as_number()?.normalized();
+    (number.scale() == 0).then(|| i64::try_from(number.mantissa()).ok()).flatten()
+}
+
+fn object(key: &str, value: &Value) -> Result<Object, Malformed> {
+    let object = value.as_object().ok_or_else(|| malformed("bad_line", format!("{key} is a JSON object")))?;
+    Ok(Object::clone(object))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines() {
+        let update = parse_line(br#"{"topic":"quote.desk.XAU","patch":{"bid":1.50},"te":5}"#).unwrap();
+        assert_eq!((update.topic.as_str(), update.te), ("quote.desk.XAU", Some(5)));
+        assert!(matches!(update.change, Change::Patch(_)));
+        for (line, code) in [
+            (&b"{"[..], "bad_json"),
+            (b"[]", "bad_line"),
+            (br#"{"patch":{}}"#, "bad_topic"),
+            (br#"{"topic":"a b","patch":{}}"#, "bad_topic"),
+            (br#"{"topic":"a"}"#, "bad_line"),
+            (br#"{"topic":"a","patch":1}"#, "bad_line"),
+            (br#"{"topic":"a","patch":{},"state":{}}"#, "bad_line"),
+            (br#"{"topic":"a","retire":false}"#, "bad_line"),
+            (br#"{"topic":"a","event":{},"te":1.5}"#, "bad_line"),
+            (br#"{"topic":"a","patch":{},"pach":{}}"#, "bad_line"),
+        ] {
+            assert_eq!(parse_line(line).unwrap_err().code, code, "{}", String::from_utf8_lossy(line));
+        }
+    }
+
+    #[test]
+    fn tokens() {
+        let settings = |token: Option<&str>, open| PublishSettings {
+            open_to_loopback: open,
+            token: token.map(str::to_owned),
+            wait: Duration::ZERO,
+        };
+        let with = |token: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+            headers
+        };
+        let (here, there) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([192, 0, 2, 1]));
+        assert!(authorize(&settings(None, true), here, &HeaderMap::new()).is_ok());
+        assert!(authorize(&settings(None, true), there, &HeaderMap::new()).is_err());
+        assert!(authorize(&settings(None, false), here, &HeaderMap::new()).is_err());
+        assert!(authorize(&settings(Some("s3"), false), there, &with("s3")).is_ok());
+        assert!(authorize(&settings(Some("s3"), true), here, &with("wrong")).is_err(), "a wrong token is no token");
+    }
+}

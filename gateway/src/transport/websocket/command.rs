@@ -1,0 +1,115 @@
+//! What a client may say: `sub`, `unsub`, `set`, `ping`. Each is answered; a mistake is named, too many end the
+//! connection.
+
+use crate::close::CloseReason;
+use crate::framing::{message, wrap};
+use crate::shard::{ConnKey, Core, SubscribeError, Subscription, Wire};
+use crate::transport::options::{Options, parse_pattern};
+use crate::transport::reply::Problem;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// Longest `id` that is taken, in bytes of JSON.
+const ID_BYTES_MAX: usize = 64;
+
+#[derive(Debug, Deserialize)]
+struct Command<'a> {
+    #[serde(borrow)]
+    op: Option<std::borrow::Cow<'a, str>>,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    topics: Option<Vec<std::borrow::Cow<'a, str>>>,
+    #[serde(borrow)]
+    cursor: Option<std::borrow::Cow<'a, str>>,
+    #[serde(borrow)]
+    rate: Option<&'a RawValue>,
+    #[serde(borrow)]
+    linger_ms: Option<&'a RawValue>,
+    #[serde(borrow)]
+    num: Option<&'a RawValue>,
+    #[serde(borrow)]
+    ids: Option<&'a RawValue>,
+}
+
+/// Carries out one text message. `Err` ends the connection.
+pub fn obey<W: Wire>(core: &mut Core<W>, key: ConnKey, text: &str, now_ms: i64) -> Result<(), CloseReason> {
+    let command: Command<'_> = match serde_json::from_str(text) {
+        Ok(command) => command,
+        Err(error) => {
+            let problem = Problem::bad("bad_json", format!("not a command: {error}"), "");
+            return refuse(core, key, None, &Problem { field: None, ..problem });
+        }
+    };
+    let id = match command.id.map(RawValue::get) {
+        Some(id) if !is_id(id) => {
+            let problem = Problem::bad("bad_id", "id is a number or a string of at most 62 bytes", "id");
+            return refuse(core, key, None, &problem);
+        }
+        id => id,
+    };
+    match carry_out(core, key, &command, id, now_ms) {
+        Ok(()) => Ok(()),
+        Err(problem) => refuse(core, key, id, &problem),
+    }
+}
+
+fn is_id(json: &str) -> bool {
+    json.len() <= ID_BYTES_MAX && matches!(json.as_bytes().first(), Some(b'"' | b'-' | b'0'..=b'9'))
+}
+
+fn carry_out<W: Wire>(
+    core: &mut Core<W>,
+    key: ConnKey,
+    command: &Command<'_>,
+    id: Option<&str>,
+    now_ms: i64,
+) -> Result<(), Problem> {
+    let Some(form) = core.connection(key).map(|connection| connection.framing.form) else { return Ok(()) };
+    match command.op.as_deref() {
+        Some("ping") => core.send(key, &message::pong(id), None),
+        Some("sub") => {
+            let options = options_of(command)?;
+            let subscription = Subscription { topics: options.required_topics()?, cursor: options.cursor.clone() };
+            let ok = wrap(form, &message::ok(id), None);
+            core.subscribe(key, &subscription, Some(ok), now_ms).map_err(|SubscribeError::TopicsLimit| {
+                let most = core.settings().limits.filters_per_connection_max;
+                Problem::bad("topics_limit", format!("at most {most} topics and patterns"), "topics")
+            })?;
+        }
+        Some("unsub") => {
+            let topics = options_of(command)?.required_topics()?;
+            core.unsubscribe(key, &topics, Some(wrap(form, &message::ok(id), None)), now_ms);
+        }
+        Some("set") => {
+            let options = options_of(command)?;
+            core.reframe(key, options.num_string, options.ids, Some(wrap(form, &message::ok(id), None)), now_ms);
+        }
+        Some(op) => return Err(Problem::bad("unknown_op", format!("{op:?} is not sub, unsub, set or ping"), "op")),
+        None => return Err(Problem::bad("unknown_op", "op is missing", "op")),
+    }
+    Ok(())
+}
+
+fn options_of(command: &Command<'_>) -> Result<Options, Problem> {
+    let mut options = Options::default();
+    if let Some(topics) = &command.topics {
+        options.topics = Some(topics.iter().map(|topic| parse_pattern(topic)).collect::<Result<_, _>>()?);
+    }
+    if let Some(cursor) = &command.cursor {
+        options.set("cursor", cursor)?;
+    }
+    let texts = [("rate", command.rate), ("linger_ms", command.linger_ms), ("num", command.num), ("ids", command.ids)];
+    for (name, value) in texts.into_iter().filter_map(|(name, value)| Some((name, value?.get()))) {
+        options.set(name, value.trim_matches('"'))?;
+    }
+    Ok(options)
+}
+
+fn refuse<W: Wire>(core: &mut Core<W>, key: ConnKey, id: Option<&str>, problem: &Problem) -> Result<(), CloseReason> {
+    core.send(key, &message::error(id, problem.code, &problem.message, problem.field.as_deref()), None);
+    let budget = core.settings().limits.errors_per_connection_max;
+    let Some(connection) = core.connection(key) else { return Ok(()) };
+    connection.errors += 1;
+    if connection.errors > budget { Err(CloseReason::TooManyErrors) } else { Ok(()) }
+}

@@ -1,0 +1,95 @@
+//! WebSocket: the handshake, then commands in and entries out on a socket that the shard owns.
+
+mod assembly;
+mod command;
+mod handshake;
+
+pub use assembly::{Assembly, Heard};
+
+use super::Adoption;
+use super::http::Call;
+use super::options::Options;
+use super::reply::{Problem, Reply};
+use crate::close::CloseReason;
+use crate::framing::{Form, Framing, websocket as frames};
+use crate::shard::{ConnKey, Core, Peer, Subscription, Transport, Wire};
+use hyper::Request;
+use hyper::body::Incoming;
+
+pub async fn accept(call: Call, request: Request<Incoming>) -> Reply {
+    match prepare(&call, &request) {
+        Ok(adoption) => {
+            call.takeover.ask(adoption);
+            std::future::pending().await
+        }
+        Err(refusal) => refusal,
+    }
+}
+
+/// `/conformance/echo`: the same connection code, whose messages come back. For conformance suites only.
+pub async fn accept_echo(call: Call, request: Request<Incoming>) -> Reply {
+    match handshake::check(&request, &call.shard.context().origins) {
+        Ok(head) => {
+            let framing = Framing::default();
+            let peer = Peer::Echo(None);
+            let adoption = Adoption { head, peer, transport: Transport::WebSocket, framing, subscription: None };
+            call.takeover.ask(adoption);
+            std::future::pending().await
+        }
+        Err(refusal) => refusal,
+    }
+}
+
+fn prepare(call: &Call, request: &Request<Incoming>) -> Result<Adoption, Reply> {
+    let head = handshake::check(request, &call.shard.context().origins)?;
+    let options = Options::from_query(request.uri().query()).map_err(|problem| problem.reply())?;
+    let most = call.shard.limits().filters_per_connection_max;
+    let subscription = match &options.topics {
+        Some(topics) if topics.len() > most => {
+            let message = format!("at most {most} topics and patterns");
+            return Err(Problem::bad("topics_limit", message, "topics").reply());
+        }
+        Some(topics) => Some(Subscription { topics: topics.clone(), cursor: options.cursor.clone() }),
+        None => None,
+    };
+    let framing = options.framing(Form::WebSocket);
+    Ok(Adoption { head, peer: Peer::WebSocket(None), transport: Transport::WebSocket, framing, subscription })
+}
+
+/// Takes bytes that were read from the peer. `Err` is how the connection ends.
+pub fn hear<W: Wire>(core: &mut Core<W>, key: ConnKey, read: &[u8], now_ms: i64) -> Result<(), CloseReason> {
+    let cap = core.settings().limits.message_bytes_max;
+    let Some(connection) = core.connection(key) else { return Ok(()) };
+    connection.heard_s = (now_ms / 1_000) as u32;
+    let echo = matches!(connection.peer, Peer::Echo(_));
+    let (Peer::WebSocket(slot) | Peer::Echo(slot)) = &mut connection.peer else { return Ok(()) };
+    let mut assembly = slot.take().unwrap_or_default();
+    assembly.push(read);
+    while let Some(heard) = assembly.next(cap)? {
+        match heard {
+            Heard::Ping(payload) => core.send_raw(key, frames::frame(frames::PONG, &payload)),
+            Heard::Pong => {}
+            Heard::Close(code) => return Err(answer_close(core, key, code)),
+            Heard::Text(text) if echo => core.send_raw(key, frames::frame(frames::TEXT, text.as_bytes())),
+            Heard::Binary(bytes) if echo => core.send_raw(key, frames::frame(frames::BINARY, &bytes)),
+            Heard::Text(text) => command::obey(core, key, &text, now_ms)?,
+            Heard::Binary(_) => return Err(CloseReason::BadData),
+        }
+    }
+    if !assembly.is_empty()
+        && let Some(Peer::WebSocket(slot) | Peer::Echo(slot)) = core.connection(key).map(|c| &mut c.peer)
+    {
+        *slot = Some(assembly);
+    }
+    Ok(())
+}
+
+/// The peer began the close: its code comes back, and that is the end.
+fn answer_close<W: Wire>(core: &mut Core<W>, key: ConnKey, code: Option<u16>) -> CloseReason {
+    let frame = match code {
+        Some(code) => frames::close_frame(code, ""),
+        None => frames::frame(frames::CLOSE, b""),
+    };
+    core.farewell(key, frame);
+    CloseReason::Normal
+}
