@@ -35,9 +35,10 @@ pub struct Subscription {
 pub enum Input<'a> {
     /// The adapter starts: ask for first fetches here.
     Start,
-    /// A connection is open: send subscriptions.
+    /// A connection is open: send subscriptions. Without a [`Input::Closed`] before it, it is a second connection of
+    /// the link that will take over: for a while everything comes twice.
     Opened(LinkId),
-    /// A connection is gone; what depended on it is out of sync until new data.
+    /// The link's last connection is gone; what depended on it is out of sync until new data.
     Closed(LinkId),
     /// A text (or binary) frame.
     Frame(LinkId, &'a mut Vec<u8>),
@@ -66,10 +67,14 @@ pub struct Output {
     pub fetches: Vec<Fetch>,
     /// Connections to close and dial again.
     pub reconnects: Vec<LinkId>,
+    /// Connections whose end the provider announced: a new one is opened and delivering before they are closed.
+    pub replacements: Vec<LinkId>,
     /// Subscriptions that showed life with this input, by index in [`Adapter::subscriptions`].
     pub alive: Vec<usize>,
     /// When the adapter wants an [`Input::Wake`], in Unix ms; `None`: not needed.
     pub wake_at_ms: Option<i64>,
+    /// Books (or games) that are out of sync now and wait for a snapshot: shown as `resyncing`.
+    pub out_of_sync: usize,
     pub counts: Counts,
 }
 
@@ -86,6 +91,8 @@ pub struct Counts {
     pub checksum_failed: u64,
     /// Frames or values that could not be read.
     pub rejected: u64,
+    /// Messages of a type that this adapter does not know; providers add new ones at will.
+    pub ignored: u64,
 }
 
 /// A provider's protocol, without its sockets.
@@ -98,6 +105,13 @@ pub trait Adapter: Send {
 
     /// All that can fall silent. A polled provider may add to it as games appear; an index never changes its meaning.
     fn subscriptions(&self) -> &[Subscription];
+
+    /// The connection that `subscription` (an index) lives on: while it is down the subscription's topics are stale.
+    /// `None` for what is polled.
+    fn link_of(&self, subscription: usize) -> Option<LinkId> {
+        let _ = subscription;
+        None
+    }
 
     /// Takes one input and says what follows. `now_ms`: Unix ms, the time the input was read.
     fn handle(&mut self, input: Input<'_>, now_ms: i64, output: &mut Output);

@@ -12,7 +12,7 @@ mod value;
 
 pub use decimal::{Decimal, DecimalError};
 pub use json::{JsonError, parse_object, parse_value, write_text};
-pub use patch::{diff, merge};
+pub use patch::{compose, diff, merge};
 pub use topic::{Pattern, Topic, TopicError, token};
 pub use update::{Batch, Change, Update};
 pub use value::{Key, Object, Value};

@@ -46,6 +46,37 @@ fn merge_present(target: &mut Object, at: usize, change: &Value) -> Option<Value
     }
 }
 
+/// Makes `first` the patch that has the effect of `first` and then `then`. False, and nothing done, where a merge patch
+/// cannot say it: a field that is removed or set to a scalar and then set to an object.
+pub fn compose(first: &mut Object, then: &Object) -> bool {
+    if !is_composable(first, then) {
+        return false;
+    }
+    append(first, then);
+    true
+}
+
+fn is_composable(first: &Object, then: &Object) -> bool {
+    then.iter().all(|(key, new)| match (first.get(key), new) {
+        (Some(Value::Object(old)), Value::Object(new)) => is_composable(old, new),
+        (Some(_), Value::Object(_)) => false,
+        _ => true,
+    })
+}
+
+/// Unlike [`merge`] it keeps nulls: they are what the patch says.
+fn append(first: &mut Object, then: &Object) {
+    for (key, new) in then.iter() {
+        match first.find(key) {
+            Ok(at) => match (&mut first.fields_mut()[at].1, new) {
+                (Value::Object(old), Value::Object(new)) => append(Arc::make_mut(old), new),
+                (old, new) => *old = new.clone(),
+            },
+            Err(at) => first.fields_mut().insert(at, (key.clone(), new.clone())),
+        }
+    }
+}
+
 /// The minimal patch that turns `old` into `new` (whose nulls count as absent), `None` if they are the same.
 pub fn diff(old: &Object, new: &Object) -> Option<Object> {
     let mut patch = Object::with_capacity(4);
@@ -194,6 +225,21 @@ mod tests {
                         prop_assert_ne!(&broken, &new, "a leaf of {} was not needed", patch);
                     }
                 }
+            }
+        }
+
+        #[test]
+        fn a_composed_patch_is_both_in_turn(a in objects_of(values()), p in objects_of(values()), q in objects_of(values())) {
+            let mut in_turn = state(a);
+            let mut at_once = in_turn.clone();
+            let mut both = p.clone();
+            if compose(&mut both, &q) {
+                merge(&mut in_turn, &p);
+                merge(&mut in_turn, &q);
+                merge(&mut at_once, &both);
+                prop_assert_eq!(in_turn, at_once);
+            } else {
+                prop_assert_eq!(both, p, "untouched");
             }
         }
 

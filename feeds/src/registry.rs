@@ -1,0 +1,104 @@
+//! The providers by name: configuration as written → problems or an adapter → a running feed.
+
+use crate::adapter::Adapter;
+use crate::capture::Head;
+use crate::outlet::Outlet;
+use crate::provider::binance::{self, BinanceConfig, Venue};
+use crate::supervise::{self, Hosts, Limits, Shutdown, Tap};
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
+
+/// Every name that `provider = "…"` may have.
+pub const PROVIDERS: &[&str] = &["binance", "binance_us", "binance_futures"];
+
+/// One `[[feed]]` as written.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(tag = "provider", rename_all = "snake_case")]
+pub enum FeedConfig {
+    Binance(BinanceConfig),
+    BinanceUs(BinanceConfig),
+    BinanceFutures(BinanceConfig),
+}
+
+/// Something wrong with a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Relative to the feed: `symbols[2]`, `limits.backoff_min_ms`.
+    pub key: String,
+    pub message: String,
+}
+
+impl Problem {
+    pub fn new(key: impl Into<String>, message: impl Into<String>) -> Problem {
+        Problem { key: key.into(), message: message.into() }
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.key, self.message)
+    }
+}
+
+/// A capture cannot be played. Whose fault: the caller's or the file's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    #[error("no provider is called '{0}'; there are {PROVIDERS:?}")]
+    UnknownProvider(String),
+    #[error("the capture does not say what was subscribed to: {0}")]
+    NothingSubscribed(&'static str),
+}
+
+impl FeedConfig {
+    pub fn provider(&self) -> &'static str {
+        self.parts().0.name()
+    }
+
+    /// Everything that is wrong, at once; empty if the feed can be built.
+    pub fn validate(&self) -> Vec<Problem> {
+        self.parts().1.validate()
+    }
+
+    /// The limits as meant: futures ping only every 3 minutes, so their sockets may idle for longer.
+    pub fn limits(&self) -> Limits {
+        let (venue, config) = self.parts();
+        let mut limits = config.limits.clone();
+        if limits.idle_timeout_ms > 0 {
+            limits.idle_timeout_ms = limits.idle_timeout_ms.max(venue.idle_timeout_ms());
+        }
+        limits
+    }
+
+    /// The adapter, with no connection made. Symbols that [`FeedConfig::validate`] complains of are left out.
+    pub fn build(&self) -> Box<dyn Adapter> {
+        let (venue, config) = self.parts();
+        Box::new(binance::Binance::new(venue, config))
+    }
+
+    fn parts(&self) -> (Venue, &BinanceConfig) {
+        match self {
+            FeedConfig::Binance(config) => (Venue::Binance, config),
+            FeedConfig::BinanceUs(config) => (Venue::BinanceUs, config),
+            FeedConfig::BinanceFutures(config) => (Venue::BinanceFutures, config),
+        }
+    }
+}
+
+/// Starts a feed on the current tokio runtime (time and I/O enabled). It ends on `shutdown` or when `outlet`'s receiver
+/// is gone. `hosts`: one per process, shared by all feeds. `tap` sees the wire, for recording.
+pub fn spawn(
+    config: &FeedConfig,
+    outlet: Outlet,
+    hosts: &Hosts,
+    shutdown: Shutdown,
+    tap: Option<Box<dyn Tap>>,
+) -> JoinHandle<()> {
+    let (adapter, limits) = (config.build(), config.limits());
+    tokio::spawn(supervise::run(adapter, outlet, limits, hosts.clone(), shutdown, tap))
+}
+
+/// The adapter that plays a capture, configured from the capture itself.
+pub fn for_replay(provider: &str, head: &Head) -> Result<Box<dyn Adapter>, ReplayError> {
+    let venue = Venue::by_name(provider).ok_or_else(|| ReplayError::UnknownProvider(provider.to_owned()))?;
+    Ok(Box::new(binance::Binance::for_replay(venue, head)?))
+}

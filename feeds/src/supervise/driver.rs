@@ -1,0 +1,334 @@
+//! The loop that carries out: events in, adapter, updates out, and the clock.
+
+use super::connection::Event;
+use super::fetch::Fetcher;
+use super::link::{ConnId, Loss};
+use super::rejects::Rejects;
+use super::sockets::Sockets;
+use super::{Facts, Hosts, Limits, Shutdown, Status, Tap, Watchdog, now_ms};
+use crate::adapter::{Adapter, Input, LinkId, Output};
+use crate::counters::{FeedCounters, add, set};
+use crate::model::{Change, Topic, Update};
+use crate::outlet::Outlet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Events taken from the channel at once.
+const EVENTS_AT_ONCE: usize = 64;
+/// How often a full outlet is tried again.
+const FLUSH_INTERVAL_MS: i64 = 5;
+
+/// Feeds `adapter` until `shutdown` or until nobody takes its updates. Needs a tokio runtime with time and I/O.
+pub async fn run(
+    adapter: Box<dyn Adapter>,
+    outlet: Outlet,
+    limits: Limits,
+    hosts: Hosts,
+    mut shutdown: Shutdown,
+    tap: Option<Box<dyn Tap>>,
+) {
+    let (sender, mut events) = mpsc::channel(limits.frames_ahead_max);
+    let mut driver = Driver::new(adapter, outlet, limits, hosts, sender, tap);
+    let mut batch = Vec::with_capacity(EVENTS_AT_ONCE);
+    driver.start(now_ms());
+    loop {
+        let pause = driver.pause(now_ms());
+        tokio::select! {
+            // Fires on a change to true and when the sender is gone.
+            _ = shutdown.wait_for(|stop| *stop) => return,
+            _ = events.recv_many(&mut batch, EVENTS_AT_ONCE) => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+        for event in batch.drain(..) {
+            driver.take(event);
+        }
+        driver.tick(now_ms());
+        if driver.outlet.is_closed() {
+            return;
+        }
+    }
+}
+
+struct Driver {
+    adapter: Box<dyn Adapter>,
+    output: Output,
+    outlet: Outlet,
+    counters: Arc<FeedCounters>,
+    sockets: Sockets,
+    fetcher: Fetcher,
+    watchdog: Watchdog,
+    status: Status,
+    facts: Facts,
+    feed_topic: Option<Topic>,
+    rejects: Rejects,
+    tap: Option<Box<dyn Tap>>,
+    watch_interval_ms: i64,
+    next_watch_ms: i64,
+}
+
+impl Driver {
+    fn new(
+        adapter: Box<dyn Adapter>,
+        outlet: Outlet,
+        limits: Limits,
+        hosts: Hosts,
+        events: mpsc::Sender<Event>,
+        tap: Option<Box<dyn Tap>>,
+    ) -> Driver {
+        let now_ms = now_ms();
+        Driver {
+            output: Output::default(),
+            counters: outlet.counters(),
+            outlet,
+            sockets: Sockets::new(adapter.links(), &limits, hosts.clone(), events.clone(), now_ms),
+            fetcher: Fetcher::new(&limits, hosts, events),
+            watchdog: Watchdog::default(),
+            status: Status::default(),
+            facts: Facts { links: adapter.links().len(), ..Facts::default() },
+            feed_topic: Topic::of(&["feed", adapter.provider()]).ok(),
+            rejects: Rejects::default(),
+            tap,
+            watch_interval_ms: i64::try_from(limits.watch_interval_ms).unwrap_or(i64::MAX),
+            next_watch_ms: now_ms,
+            adapter,
+        }
+    }
+
+    fn start(&mut self, now_ms: i64) {
+        self.handle(Input::Start, now_ms);
+        self.tick(now_ms);
+    }
+
+    /// How long nothing needs to be done if nothing happens.
+    fn pause(&self, now_ms: i64) -> Duration {
+        let flush_ms = self.outlet.is_holding().then_some(now_ms + FLUSH_INTERVAL_MS);
+        let due = [self.sockets.due_ms(), self.fetcher.due_ms(), self.output.wake_at_ms, flush_ms];
+        let due_ms = due.into_iter().flatten().min().map_or(self.next_watch_ms, |ms| ms.min(self.next_watch_ms));
+        Duration::from_millis((due_ms - now_ms).max(0).unsigned_abs())
+    }
+
+    fn tick(&mut self, now_ms: i64) {
+        if self.output.wake_at_ms.is_some_and(|wake_at_ms| wake_at_ms <= now_ms) {
+            self.output.wake_at_ms = None;
+            self.handle(Input::Wake, now_ms);
+        }
+        add(&self.counters.dials, self.sockets.dial_due(now_ms));
+        self.fetcher.start_due(now_ms);
+        self.outlet.flush(now_ms);
+        if now_ms >= self.next_watch_ms {
+            self.watch(now_ms);
+        }
+        // A clock set back must not put the next look off.
+        self.next_watch_ms = self.next_watch_ms.min(now_ms + self.watch_interval_ms);
+    }
+
+    fn watch(&mut self, now_ms: i64) {
+        self.next_watch_ms = now_ms + self.watch_interval_ms;
+        self.sockets.check(now_ms);
+        let mut marks = Vec::new();
+        for silent in self.watchdog.check(now_ms) {
+            tracing::warn!(provider = self.adapter.provider(), subscription = self.name_of(silent), "silent too long");
+            self.mark(silent, true, &mut marks);
+        }
+        self.outlet.publish(now_ms, &mut marks);
+        self.say_status(now_ms);
+        self.rejects.report(self.adapter.provider(), now_ms);
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Opened { conn, at_ms } => self.opened(conn, at_ms),
+            Event::Gone { conn, at_ms, reason, stay_away_ms } => self.gone(conn, at_ms, reason, stay_away_ms),
+            Event::Frame { conn, at_ms, mut bytes } => self.frame(conn, at_ms, &mut bytes),
+            Event::Fetched { url, at_ms, answer, stay_away_ms } => {
+                if let Some(ms) = stay_away_ms {
+                    tracing::warn!(url, ms, "the provider asks us to stay away");
+                    self.fetcher.stay_away(&url, at_ms + ms);
+                }
+                self.fetched(&url, answer, at_ms);
+            }
+        }
+    }
+
+    fn opened(&mut self, conn: ConnId, at_ms: i64) {
+        let Some(link) = self.sockets.opened(conn, at_ms) else { return };
+        self.facts.dials_failed = 0;
+        tracing::info!(provider = self.adapter.provider(), link = link.0, "connected");
+        let name = self.conn_name(link, conn);
+        if let Some(tap) = &mut self.tap {
+            tap.connected(&name, self.sockets.url_of(link), at_ms);
+        }
+        let mut marks = Vec::new();
+        for index in self.subscriptions_on(link) {
+            if self.watchdog.link_up(index, at_ms) {
+                self.mark(index, false, &mut marks);
+            }
+        }
+        self.outlet.publish(at_ms, &mut marks);
+        self.handle(Input::Opened(link), at_ms);
+        self.say_status(at_ms);
+    }
+
+    fn gone(&mut self, conn: ConnId, at_ms: i64, reason: String, stay_away_ms: Option<i64>) {
+        let Some((link, was_open, loss)) = self.sockets.gone(conn, at_ms, stay_away_ms) else { return };
+        let provider = self.adapter.provider();
+        if was_open {
+            tracing::info!(provider, link = link.0, reason, "disconnected");
+            let name = self.conn_name(link, conn);
+            if let Some(tap) = &mut self.tap {
+                tap.closed(&name, at_ms);
+            }
+        } else {
+            tracing::warn!(provider, link = link.0, reason, "cannot connect");
+            add(&self.counters.dial_failures, 1);
+            self.facts.dials_failed = self.facts.dials_failed.saturating_add(1);
+        }
+        self.facts.last_error = reason;
+        if loss == Loss::LinkDown {
+            self.link_down(link, at_ms);
+        }
+        self.say_status(at_ms);
+    }
+
+    fn link_down(&mut self, link: LinkId, at_ms: i64) {
+        let mut marks = Vec::new();
+        for index in self.subscriptions_on(link) {
+            if self.watchdog.link_down(index) {
+                self.mark(index, true, &mut marks);
+            }
+        }
+        self.outlet.publish(at_ms, &mut marks);
+        self.handle(Input::Closed(link), at_ms);
+    }
+
+    fn frame(&mut self, conn: ConnId, at_ms: i64, bytes: &mut Vec<u8>) {
+        let Some(link) = self.sockets.frame(conn) else { return };
+        self.facts.has_data = true;
+        if self.tap.is_some() {
+            let name = self.conn_name(link, conn);
+            if let Some(tap) = &mut self.tap {
+                tap.received(&name, bytes, at_ms);
+            }
+        }
+        self.rejects.sample(bytes);
+        self.handle(Input::Frame(link, bytes), at_ms);
+        self.rejects.observe(self.output.counts.rejected);
+    }
+
+    fn fetched(&mut self, url: &str, answer: Result<(u16, Vec<u8>), String>, at_ms: i64) {
+        add(&self.counters.fetches, 1);
+        let failure = match &answer {
+            Ok((200..=299 | 304, _)) => None,
+            Ok((status, _)) => Some(format!("HTTP {status}")),
+            Err(reason) => Some(reason.clone()),
+        };
+        self.note_fetch(url, failure);
+        match answer {
+            Ok((status, mut body)) => {
+                if let Some(tap) = &mut self.tap {
+                    tap.fetched(url, status, &body, at_ms);
+                }
+                self.rejects.sample(&body);
+                self.handle(Input::Fetched { url, status, body: &mut body }, at_ms);
+                self.rejects.observe(self.output.counts.rejected);
+            }
+            Err(_) => self.handle(Input::FetchFailed { url }, at_ms),
+        }
+    }
+
+    fn note_fetch(&mut self, url: &str, failure: Option<String>) {
+        let Some(reason) = failure else {
+            self.facts.fetches_failed = 0;
+            self.facts.has_data |= self.facts.links == 0;
+            return;
+        };
+        tracing::warn!(provider = self.adapter.provider(), url, reason, "fetch failed");
+        add(&self.counters.fetch_failures, 1);
+        self.facts.fetches_failed = self.facts.fetches_failed.saturating_add(1);
+        if self.facts.links == 0 {
+            self.facts.last_error = reason;
+        }
+    }
+
+    /// The one place where the adapter is called: carries out whatever it wants.
+    fn handle(&mut self, input: Input<'_>, now_ms: i64) {
+        self.adapter.handle(input, now_ms, &mut self.output);
+        let silences = self.adapter.subscriptions().iter().map(|subscription| subscription.silence_ms);
+        self.watchdog.watch(silences, now_ms);
+        self.publish(now_ms);
+        self.send(now_ms);
+        for fetch in std::mem::take(&mut self.output.fetches) {
+            let url = fetch.url.clone();
+            if !self.fetcher.ask(fetch, now_ms) {
+                tracing::warn!(provider = self.adapter.provider(), url, "too many fetches wait; one is dropped");
+            }
+        }
+        for link in std::mem::take(&mut self.output.reconnects) {
+            self.sockets.reconnect(link);
+        }
+        for link in std::mem::take(&mut self.output.replacements) {
+            self.sockets.replace(link);
+        }
+        self.facts.out_of_sync = self.output.out_of_sync;
+        self.counters.take_counts(&self.output.counts);
+    }
+
+    /// Fresh data is preceded by its mark.
+    fn publish(&mut self, now_ms: i64) {
+        let mut marks = Vec::new();
+        for index in std::mem::take(&mut self.output.alive) {
+            if self.watchdog.alive(index, now_ms) {
+                self.mark(index, false, &mut marks);
+            }
+        }
+        if marks.is_empty() {
+            return self.outlet.publish(now_ms, &mut self.output.updates);
+        }
+        marks.append(&mut self.output.updates);
+        self.outlet.publish(now_ms, &mut marks);
+    }
+
+    fn send(&mut self, now_ms: i64) {
+        for (link, text) in std::mem::take(&mut self.output.sends) {
+            let copy = self.tap.is_some().then(|| text.clone());
+            let sent = self.sockets.send(link, text);
+            if let (Some(conn), Some(text)) = (sent, copy) {
+                let name = self.conn_name(link, conn);
+                if let Some(tap) = &mut self.tap {
+                    tap.sent(&name, &text, now_ms);
+                }
+            }
+        }
+    }
+
+    fn say_status(&mut self, now_ms: i64) {
+        let (stale, all) = self.watchdog.stale();
+        (self.facts.subscriptions_stale, self.facts.subscriptions) = (stale, all);
+        self.facts.links_open = self.sockets.links_open();
+        set(&self.counters.stale_subscriptions, stale as u64);
+        set(&self.counters.connections, self.sockets.conns_open() as u64);
+        let said = self.status.observe(&self.facts, &self.output.counts, now_ms);
+        set(&self.counters.state, self.status.state() as u64);
+        if let (Some(state), Some(topic)) = (said, &self.feed_topic) {
+            self.outlet.publish(now_ms, &mut vec![Update::new(topic.clone(), None, Change::State(state))]);
+        }
+    }
+
+    fn subscriptions_on(&self, link: LinkId) -> Vec<usize> {
+        (0..self.watchdog.len()).filter(|index| self.adapter.link_of(*index) == Some(link)).collect()
+    }
+
+    fn name_of(&self, subscription: usize) -> &str {
+        self.adapter.subscriptions().get(subscription).map_or("", |subscription| &subscription.name)
+    }
+
+    fn mark(&self, subscription: usize, stale: bool, marks: &mut Vec<Update>) {
+        let topics = self.adapter.subscriptions().get(subscription).map_or(&[][..], |found| &found.topics);
+        marks.extend(topics.iter().map(|topic| Update::new(topic.clone(), None, Change::Stale(stale))));
+    }
+
+    fn conn_name(&self, link: LinkId, conn: ConnId) -> String {
+        format!("{}.ws.{}.{conn}", self.adapter.provider(), link.0)
+    }
+}

@@ -1,0 +1,102 @@
+//! HTTP GETs for the adapter: in turn, within the host's budget, with caps on time and size.
+
+use super::connection::Event;
+use super::dial::stay_away_ms;
+use super::{Hosts, Limits, now_ms};
+use crate::adapter::Fetch;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+const REDIRECTS_MAX: usize = 5;
+
+pub(super) struct Fetcher {
+    client: reqwest::Client,
+    limits: Limits,
+    hosts: Hosts,
+    events: mpsc::Sender<Event>,
+    /// (when, order of asking, url), the earliest first.
+    waiting: BinaryHeap<Reverse<(i64, u64, String)>>,
+    asked: u64,
+    running: JoinSet<()>,
+}
+
+impl Fetcher {
+    pub(super) fn new(limits: &Limits, hosts: Hosts, events: mpsc::Sender<Event>) -> Fetcher {
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("fanwire/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::limited(REDIRECTS_MAX))
+            .timeout(Duration::from_millis(limits.fetch_timeout_ms))
+            .build()
+            .unwrap_or_else(|error| {
+                tracing::error!(%error, "HTTP client with our settings failed; using the default one");
+                reqwest::Client::new()
+            });
+        let (limits, waiting, running) = (limits.clone(), BinaryHeap::new(), JoinSet::new());
+        Fetcher { client, limits, hosts, events, waiting, asked: 0, running }
+    }
+
+    /// Queues a fetch; false if too many wait.
+    pub(super) fn ask(&mut self, fetch: Fetch, now_ms: i64) -> bool {
+        if self.waiting.len() >= self.limits.fetches_waiting_max {
+            return false;
+        }
+        self.asked += 1;
+        let due_ms = now_ms.saturating_add(i64::try_from(fetch.delay_ms).unwrap_or(i64::MAX));
+        self.waiting.push(Reverse((due_ms, self.asked, fetch.url)));
+        true
+    }
+
+    /// When to call [`Fetcher::start_due`]; `None`: when a fetch ended or a new one was asked for.
+    pub(super) fn due_ms(&self) -> Option<i64> {
+        let has_room = self.running.len() < self.limits.fetches_at_once;
+        self.waiting.peek().filter(|_| has_room).map(|Reverse((due_ms, ..))| *due_ms)
+    }
+
+    pub(super) fn start_due(&mut self, now_ms: i64) {
+        while self.running.try_join_next().is_some() {}
+        while self.due_ms().is_some_and(|due_ms| due_ms <= now_ms) {
+            let Some(Reverse((_, order, url))) = self.waiting.pop() else { return };
+            match self.hosts.take_fetch(&url, self.limits.fetches_per_min, now_ms) {
+                Ok(()) => self.start(url),
+                Err(wait_ms) => self.waiting.push(Reverse((now_ms + wait_ms, order, url))),
+            }
+        }
+    }
+
+    /// Leaves `url`'s host alone until `until_ms`.
+    pub(super) fn stay_away(&self, url: &str, until_ms: i64) {
+        self.hosts.close_fetches(url, until_ms);
+    }
+
+    fn start(&mut self, url: String) {
+        let (client, events, body_bytes_max) = (self.client.clone(), self.events.clone(), self.limits.body_bytes_max);
+        self.running.spawn(async move {
+            let (answer, stay_away_ms) = match get(&client, &url, body_bytes_max).await {
+                Ok((status, body, stay_away_ms)) => (Ok((status, body)), stay_away_ms),
+                Err(reason) => (Err(reason), None),
+            };
+            let _ = events.send(Event::Fetched { url, at_ms: now_ms(), answer, stay_away_ms }).await;
+        });
+    }
+}
+
+type Answer = (u16, Vec<u8>, Option<i64>);
+
+async fn get(client: &reqwest::Client, url: &str, body_bytes_max: usize) -> Result<Answer, String> {
+    // The URL is in the log line already.
+    let plain = |error: reqwest::Error| error.without_url().to_string();
+    let mut answer = client.get(url).send().await.map_err(plain)?;
+    let status = answer.status().as_u16();
+    let stay_away_ms = stay_away_ms(status, answer.headers());
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(plain)? {
+        if body.len() + chunk.len() > body_bytes_max {
+            return Err(format!("body above {body_bytes_max} bytes"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok((status, body, stay_away_ms))
+}
