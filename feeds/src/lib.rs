@@ -5,3 +5,5 @@
 
 pub mod adapter;
 pub mod model;
+pub mod provider;
+pub mod simulate;

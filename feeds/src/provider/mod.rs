@@ -1,0 +1,3 @@
+//! Providers: one folder each, with the same file names in each (`mod`, `message`, `translate`): learn one, know all.
+
+pub mod nhl;
