@@ -8,6 +8,7 @@ mod config;
 mod game;
 mod message;
 mod phase;
+mod play;
 mod plays;
 mod poll;
 mod translate;

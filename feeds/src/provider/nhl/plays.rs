@@ -1,31 +1,11 @@
 //! A game's plays over time: each body is the whole list, and only what changed since the last one goes out.
 
+use super::play::Play;
 use crate::model::Object;
 use std::collections::BTreeMap;
 
 /// Most plays that are remembered of one game, removed ones included; a long play-off game has about 700.
 pub(super) const PLAYS_MAX: usize = 4_000;
-
-/// One play, normalised.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Play {
-    pub id: i64,
-    pub order: i64,
-    pub period: i64,
-    pub period_type: String,
-    /// The period's time that was left: `19:47`.
-    pub clock: String,
-    pub kind: String,
-    /// The team it belongs to; `None` for stoppages and the like.
-    pub team: Option<String>,
-    /// A goal that counts: not one of the shoot-out.
-    pub scoring: bool,
-    /// The running score after it.
-    pub home_score: i64,
-    pub away_score: i64,
-    /// One line for people; `None` for plays that need none.
-    pub text: Option<String>,
-}
 
 /// What has been said about one play.
 #[derive(Debug)]

@@ -1,11 +1,10 @@
-//! Pure translation: one body in, what it says about games and plays out.
+//! Pure translation: one body in, what it says about games out; plays are read by `play`.
 
 use super::clock;
-use super::message::{self, Game, Period, RosterSpot, Situation, Team};
+use super::message::{self, Game, Period, Situation, Team};
 use super::phase::{self, Phase, Position};
-use super::plays::Play;
-use crate::model::{Object, Value, merge};
-use std::collections::BTreeSet;
+use super::play::{self, Play};
+use crate::model::{Object, merge};
 
 /// A game as one body tells it.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,7 +54,7 @@ pub(super) fn slate(body: &[u8]) -> Result<Slate, serde_json::Error> {
 
 pub(super) fn play_by_play(body: &[u8]) -> Result<PlayByPlay, serde_json::Error> {
     let game: Game<'_> = serde_json::from_slice(body)?;
-    let (plays, rejected) = plays(&game);
+    let (plays, rejected) = play::read(&game);
     Ok(PlayByPlay { game: told(&game), plays, rejected })
 }
 
@@ -85,7 +84,9 @@ fn score(game: &Game<'_>, phase: Phase, is_final: bool) -> Object {
     let label = phase::label(phase, game);
     let detail = match clock {
         // The shoot-out has no clock.
-        Some(clock) if label != "SO" => format!("{label} {}", clock::minutes_seconds(clock.seconds_remaining)),
+        Some(clock) if phase == Phase::Live && label != "SO" => {
+            format!("{label} {}", clock::minutes_seconds(clock.seconds_remaining))
+        }
         _ => label,
     };
     Object::new()
@@ -180,102 +181,4 @@ fn situation(situation: &Situation) -> Object {
         .with("away_strength", strength(&situation.away_team))
         .with("power_play", side)
         .with("ms", situation.seconds_remaining.map(|seconds| seconds.saturating_mul(1000)))
-}
-
-/// The plays in the league's order, with the running score carried forward, and how many could not be read.
-fn plays(game: &Game<'_>) -> (Vec<Play>, u64) {
-    let raw = game.plays.as_deref().unwrap_or_default();
-    let mut read: Vec<message::Play> = raw.iter().filter_map(|text| serde_json::from_str(text.get()).ok()).collect();
-    read.sort_by_key(|play| play.sort_order);
-    // Why: two entries with one id would edit each other for ever.
-    let mut seen = BTreeSet::new();
-    read.retain(|play| seen.insert(play.event_id));
-    let rejected = (raw.len() - read.len()) as u64;
-    let names = Names::of(game);
-    let (mut home, mut away) = (0, 0);
-    let plays = read.iter().map(|play| {
-        let scoring = play.type_desc_key == "goal" && play.period_descriptor.period_type != "SO";
-        if scoring {
-            home = play.details.home_score.unwrap_or(home);
-            away = play.details.away_score.unwrap_or(away);
-        }
-        Play {
-            id: play.event_id,
-            order: play.sort_order,
-            period: play.period_descriptor.number,
-            period_type: play.period_descriptor.period_type.clone(),
-            clock: play.time_remaining.clone(),
-            kind: play.type_desc_key.clone(),
-            team: owner(game, &play.details),
-            scoring,
-            home_score: home,
-            away_score: away,
-            text: names.text(play),
-        }
-    });
-    (plays.collect(), rejected)
-}
-
-fn owner(game: &Game<'_>, details: &message::Details) -> Option<String> {
-    let id = details.event_owner_team_id?;
-    [&game.home_team, &game.away_team].into_iter().find(|team| team.id == id).map(|team| team.abbrev.clone())
-}
-
-/// Players' names by id, from the body's roster.
-struct Names(Vec<RosterSpot>);
-
-impl Names {
-    /// A roster that cannot be read costs the texts, not the plays.
-    fn of(game: &Game<'_>) -> Names {
-        let roster = game.roster_spots.and_then(|text| serde_json::from_str(text.get()).ok());
-        Names(roster.unwrap_or_default())
-    }
-
-    fn of_player(&self, id: Option<i64>) -> Option<String> {
-        let id = id?;
-        let spot = self.0.iter().find(|spot| spot.player_id == id)?;
-        Some(format!("{} {}", spot.first_name.default, spot.last_name.default))
-    }
-
-    /// One line about a goal or a penalty; `None` for other plays and for unknown players.
-    fn text(&self, play: &message::Play) -> Option<String> {
-        let details = &play.details;
-        match play.type_desc_key.as_str() {
-            "goal" => {
-                let mut text = self.of_player(details.scoring_player_id)?;
-                if let Some(total) = details.scoring_player_total {
-                    text += &format!(" ({total})");
-                }
-                let assists = [details.assist1_player_id, details.assist2_player_id];
-                let assists: Vec<String> = assists.into_iter().filter_map(|id| self.of_player(id)).collect();
-                if !assists.is_empty() {
-                    text += &format!(", assisted by {}", assists.join(" and "));
-                }
-                Some(text)
-            }
-            "penalty" => {
-                let name = self.of_player(details.committed_by_player_id)?;
-                Some(format!("{name}: {}, {} min", details.desc_key.as_deref()?, details.duration?))
-            }
-            _ => None,
-        }
-    }
-}
-
-impl Play {
-    /// The event without `action` and `rev`.
-    pub fn event(&self) -> Object {
-        Object::new()
-            .with("id", self.id.to_string().as_str())
-            .with("order", self.order)
-            .with("period", self.period)
-            .with("period_type", self.period_type.as_str())
-            .with("clock", self.clock.as_str())
-            .with("type", self.kind.as_str())
-            .with("team", self.team.as_deref())
-            .with("scoring", self.scoring)
-            .with("home_score", self.home_score)
-            .with("away_score", self.away_score)
-            .with("text", self.text.as_deref().map(Value::text))
-    }
 }

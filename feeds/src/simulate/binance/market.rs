@@ -2,7 +2,8 @@
 
 use super::bars::MINUTE_MS;
 use super::event::{Bar, Depth, Event, What};
-use super::pair::{PAIRS, Pair};
+use super::pair::Pair;
+use super::spec::PAIRS;
 
 /// The market moves in steps of this many ms, so that what happens does not depend on how often it is driven.
 const STEP_MS: i64 = 20;

@@ -12,12 +12,13 @@ mod market;
 mod pair;
 mod rest;
 mod socket;
+mod spec;
 mod units;
 
 pub use event::{AggTrade, Bar, BookTicker, Depth, Diff, Event, Level, Ticker, Trade, What};
 pub use faults::Faults;
 pub use market::Market;
-pub use pair::{PAIRS, Spec};
+pub use spec::{PAIRS, Spec};
 
 use super::http::{self, Answer};
 use super::unix_ms;

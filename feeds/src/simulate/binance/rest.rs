@@ -4,7 +4,7 @@ use super::bars::MINUTE_MS;
 use super::event::Bar;
 use super::frames;
 use super::market::Market;
-use super::pair::{PAIRS, Spec};
+use super::spec::{PAIRS, Spec};
 use super::units::text;
 use crate::simulate::http::{self, Answer, parameter};
 use hyper::StatusCode;

@@ -3,7 +3,7 @@
 use super::moment::Moment;
 use super::script::{Outcome, Plan, Script};
 use super::teams::{TEAMS, Team};
-use super::{body, dates};
+use super::{body, dates, writer};
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
@@ -121,7 +121,7 @@ impl Slate {
         let mut end_ms = now_ms;
         let mut games = Vec::with_capacity(GAMES);
         for (n, (start_min, plan)) in starts.into_iter().zip(PLANS).enumerate() {
-            let script = Script::write(rng, plan);
+            let script = writer::write(rng, plan);
             // A first face-off is never to the second.
             let start_s = start_min * 60 + rng.random_range(0..30);
             let start_ms = now_ms + start_s * 1000 / speed;

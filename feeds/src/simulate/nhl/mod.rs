@@ -7,6 +7,7 @@ mod evening;
 mod moment;
 mod script;
 mod teams;
+mod writer;
 
 pub use evening::Evening;
 
