@@ -11,4 +11,5 @@ pub mod model;
 pub mod outlet;
 pub mod provider;
 pub mod registry;
+pub mod simulate;
 pub mod supervise;

@@ -4,3 +4,4 @@
 //! structs, `translate.rs` the pure way from bytes to updates. A folder holds no clock and no socket.
 
 pub mod binance;
+pub mod nhl;

@@ -231,7 +231,10 @@ async fn turn_until_drained(
     mut drain: watch::Receiver<bool>,
     drain_time: Duration,
 ) -> io::Result<()> {
-    let mut epoll = AsyncFd::register_with_interest(poll, AsyncInterest::READABLE).map_err(io::Error::from)?;
+    // SAFETY: `poll` owns its epoll descriptor, never replaces it, and is owned by the `AsyncFd` until both are dropped.
+    #[allow(unsafe_code)]
+    let epoll = unsafe { AsyncFd::register_with_interest(poll, AsyncInterest::READABLE) };
+    let mut epoll = epoll.map_err(io::Error::from)?;
     let mut events = Events::with_capacity(EVENTS_MAX);
     let mut buffer = vec![0; READ_BYTES_MAX];
     let mut unread: Vec<ConnKey> = Vec::new();
