@@ -4,12 +4,13 @@ use crate::adapter::Adapter;
 use crate::capture::Head;
 use crate::outlet::Outlet;
 use crate::provider::binance::{self, BinanceConfig, Venue};
+use crate::provider::nhl::{Nhl, NhlConfig};
 use crate::supervise::{self, Hosts, Limits, Shutdown, Tap};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
 /// Every name that `provider = "…"` may have.
-pub const PROVIDERS: &[&str] = &["binance", "binance_us", "binance_futures"];
+pub const PROVIDERS: &[&str] = &["binance", "binance_us", "binance_futures", "nhl"];
 
 /// One `[[feed]]` as written.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -18,6 +19,7 @@ pub enum FeedConfig {
     Binance(BinanceConfig),
     BinanceUs(BinanceConfig),
     BinanceFutures(BinanceConfig),
+    Nhl(NhlConfig),
 }
 
 /// Something wrong with a configuration.
@@ -51,37 +53,53 @@ pub enum ReplayError {
 
 impl FeedConfig {
     pub fn provider(&self) -> &'static str {
-        self.parts().0.name()
+        match self {
+            FeedConfig::Nhl(_) => "nhl",
+            FeedConfig::Binance(_) => Venue::Binance.name(),
+            FeedConfig::BinanceUs(_) => Venue::BinanceUs.name(),
+            FeedConfig::BinanceFutures(_) => Venue::BinanceFutures.name(),
+        }
     }
 
     /// Everything that is wrong, at once; empty if the feed can be built.
     pub fn validate(&self) -> Vec<Problem> {
-        self.parts().1.validate()
+        match self {
+            FeedConfig::Binance(config) | FeedConfig::BinanceUs(config) | FeedConfig::BinanceFutures(config) => {
+                config.validate()
+            }
+            FeedConfig::Nhl(config) => {
+                config.validate().into_iter().map(|(key, message)| Problem::new(key, message)).collect()
+            }
+        }
     }
 
     /// The limits as meant: futures ping only every 3 minutes, so their sockets may idle for longer.
     pub fn limits(&self) -> Limits {
-        let (venue, config) = self.parts();
-        let mut limits = config.limits.clone();
-        if limits.idle_timeout_ms > 0 {
-            limits.idle_timeout_ms = limits.idle_timeout_ms.max(venue.idle_timeout_ms());
+        match self {
+            FeedConfig::Binance(config) => venue_limits(Venue::Binance, config),
+            FeedConfig::BinanceUs(config) => venue_limits(Venue::BinanceUs, config),
+            FeedConfig::BinanceFutures(config) => venue_limits(Venue::BinanceFutures, config),
+            FeedConfig::Nhl(_) => Limits::default(),
         }
-        limits
     }
 
     /// The adapter, with no connection made. Symbols that [`FeedConfig::validate`] complains of are left out.
     pub fn build(&self) -> Box<dyn Adapter> {
-        let (venue, config) = self.parts();
-        Box::new(binance::Binance::new(venue, config))
-    }
-
-    fn parts(&self) -> (Venue, &BinanceConfig) {
         match self {
-            FeedConfig::Binance(config) => (Venue::Binance, config),
-            FeedConfig::BinanceUs(config) => (Venue::BinanceUs, config),
-            FeedConfig::BinanceFutures(config) => (Venue::BinanceFutures, config),
+            FeedConfig::Binance(config) => Box::new(binance::Binance::new(Venue::Binance, config)),
+            FeedConfig::BinanceUs(config) => Box::new(binance::Binance::new(Venue::BinanceUs, config)),
+            FeedConfig::BinanceFutures(config) => Box::new(binance::Binance::new(Venue::BinanceFutures, config)),
+            FeedConfig::Nhl(config) => Box::new(Nhl::new(config.clone())),
         }
     }
+}
+
+fn venue_limits(venue: Venue, config: &BinanceConfig) -> Limits {
+    let mut limits = config.limits.clone();
+    if limits.idle_timeout_ms > 0 {
+        limits.idle_timeout_ms = limits.idle_timeout_ms.max(venue.idle_timeout_ms());
+    }
+    limits
 }
 
 /// Starts a feed on the current tokio runtime (time and I/O enabled). It ends on `shutdown` or when `outlet`'s receiver
@@ -99,6 +117,9 @@ pub fn spawn(
 
 /// The adapter that plays a capture, configured from the capture itself.
 pub fn for_replay(provider: &str, head: &Head) -> Result<Box<dyn Adapter>, ReplayError> {
+    if provider == "nhl" {
+        return Ok(Box::new(Nhl::for_replay()));
+    }
     let venue = Venue::by_name(provider).ok_or_else(|| ReplayError::UnknownProvider(provider.to_owned()))?;
     Ok(Box::new(binance::Binance::for_replay(venue, head)?))
 }

@@ -1,11 +1,16 @@
 //! Fanwire: the gateway. The way of the data is the order of the modules:
 //! `sequencer` → `store` and `log` → `shard` (with `framing`) → `transport` → clients.
 
+pub mod admin;
+pub mod app;
 pub mod close;
+pub mod command;
+pub mod config;
 pub mod framing;
 pub mod history;
 pub mod limits;
 pub mod log;
+pub mod metrics;
 pub mod sequencer;
 pub mod shard;
 pub mod store;

@@ -68,3 +68,34 @@ impl Default for Limits {
         }
     }
 }
+
+impl Limits {
+    /// Every limit with the least and the most that may be configured.
+    pub fn ranges(&self) -> [(&'static str, u64, u64, u64); 21] {
+        const MIB: u64 = 1024 * 1024;
+        let wide = |size: usize| size as u64;
+        [
+            ("connections_max", wide(self.connections_max), 1, 1_000_000),
+            ("topics_max", wide(self.topics_max), 1, 10_000_000),
+            ("filters_per_connection_max", wide(self.filters_per_connection_max), 1, 100_000),
+            ("message_bytes_max", wide(self.message_bytes_max), 1_024, MIB),
+            ("pending_entries_max", wide(self.pending_entries_max), 1, 1_000_000),
+            ("resume_entries_max", wide(self.resume_entries_max), 0, 1_000_000),
+            ("log_segments_max", wide(self.log_segments_max), 2, 1 << 24),
+            ("log_bytes_max", wide(self.log_bytes_max), 64 * 1024, 1 << 36),
+            ("head_bytes_max", wide(self.head_bytes_max), 8 * 1024, MIB),
+            ("head_timeout_ms", self.head_timeout_ms, 100, 120_000),
+            ("body_bytes_max", wide(self.body_bytes_max), 1_024, 256 * MIB),
+            ("body_timeout_ms", self.body_timeout_ms, 100, 120_000),
+            ("publish_line_bytes_max", wide(self.publish_line_bytes_max), 1_024, 16 * MIB),
+            ("poll_body_bytes_max", wide(self.poll_body_bytes_max), 1_024, 256 * MIB),
+            ("poll_wait_max_s", self.poll_wait_max_s, 0, 600),
+            ("write_stall_ms", self.write_stall_ms, 100, 600_000),
+            ("close_timeout_ms", self.close_timeout_ms, 100, 60_000),
+            ("errors_per_connection_max", self.errors_per_connection_max.into(), 0, 100_000),
+            ("ingest_batches_max", wide(self.ingest_batches_max), 1, 1_000_000),
+            ("publishes_waiting_max", wide(self.publishes_waiting_max), 1, 100_000),
+            ("history_items_max", wide(self.history_items_max), 1, 1_000_000),
+        ]
+    }
+}

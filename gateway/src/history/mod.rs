@@ -99,8 +99,9 @@ impl History {
         let Some(history) = state.topics.get_mut(&entry.topic) else { return };
         match entry.kind {
             EntryKind::Gone => {
-                let gone = state.topics.remove(&entry.topic);
-                gone.into_iter().for_each(|gone| drop(state.by_name.remove(gone.name())));
+                if let Some(gone) = state.topics.remove(&entry.topic) {
+                    state.by_name.remove(gone.name());
+                }
                 return;
             }
             EntryKind::Mark => {}

@@ -222,7 +222,9 @@ impl Sequencer {
         self.add(id, EntryKind::Delta, None, te, None, now_ms, |out| delta.write(out));
     }
 
-    fn event(&mut self, topic: &Topic, te: Option<i64>, mut event: Object, now_ms: i64) -> Result<(), Refusal> {
+    fn event(&mut self, topic: &Topic, te: Option<i64>, raw: Object, now_ms: i64) -> Result<(), Refusal> {
+        let mut event = Object::with_capacity(raw.len() + 1);
+        merge(&mut event, &raw);
         if let Some(te) = te.filter(|_| event.get("te").is_none()) {
             event.set("te", te);
         }

@@ -1,0 +1,60 @@
+//! The operators' listener: `/metrics`, `/healthz`, `/readyz`.
+
+use crate::metrics::Sources;
+use crate::transport::Context;
+use crate::transport::reply::{Body, Problem, Reply, method_not_allowed, text};
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Operators' connections at a time: scrapers and probes are few.
+const CONNECTIONS_MAX: usize = 64;
+
+pub async fn serve(listener: tokio::net::TcpListener, sources: Arc<Sources>, context: Arc<Context>) {
+    let places = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        let (sources, context) = (Arc::clone(&sources), Arc::clone(&context));
+        tokio::spawn(async move {
+            let service = service_fn(move |request: Request<Incoming>| {
+                std::future::ready(Ok::<_, Infallible>(respond(&request, &sources, &context)))
+            });
+            let connection = hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(Duration::from_secs(30))
+                .serve_connection(TokioIo::new(stream), service);
+            let _ = connection.await;
+            drop(place);
+        });
+    }
+}
+
+fn respond(request: &Request<Incoming>, sources: &Arc<Sources>, context: &Context) -> Reply {
+    let path = request.uri().path();
+    if !matches!(path, "/metrics" | "/healthz" | "/readyz") {
+        return Problem::new(StatusCode::NOT_FOUND, "not_found", "/metrics, /healthz or /readyz").reply();
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return method_not_allowed("GET, HEAD");
+    }
+    match path {
+        "/metrics" => {
+            let mut reply: Reply = Response::new(Body::new(sources.render().into()));
+            let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+            reply.headers_mut().insert(CONTENT_TYPE, kind);
+            reply
+        }
+        "/readyz" if context.draining.load(Ordering::Relaxed) => text(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+        _ => text(StatusCode::OK, "ok\n"),
+    }
+}

@@ -1,0 +1,155 @@
+//! The running gateway: everything built from a validated [`Config`], on listeners that the caller brings.
+
+use crate::admin;
+use crate::config::Config;
+use crate::history::History;
+use crate::log::{Epoch, Log, LogLimits};
+use crate::metrics::Sources;
+use crate::sequencer::{self, Sequencer, SequencerCounters, SequencerInputs};
+use crate::shard::{self, ShardCounters, ShardSettings};
+use crate::store::Store;
+use crate::transport::Context;
+use feeds::model::Batch;
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use tokio::sync::{Notify, watch};
+
+/// Connections that the kernel keeps for a shard until they are accepted.
+const LISTEN_BACKLOG: i32 = 4_096;
+
+/// Sockets bound for the gateway: one listener per shard on the same address (SO_REUSEPORT), and the operators'.
+#[derive(Debug)]
+pub struct Listeners {
+    pub clients: Vec<TcpListener>,
+    pub admin: TcpListener,
+}
+
+impl Listeners {
+    pub fn bind(config: &Config) -> io::Result<Listeners> {
+        let first = listen(config.listen)?;
+        let address = first.local_addr()?;
+        let mut clients = vec![first];
+        for _ in 1..config.shards {
+            clients.push(listen(address)?);
+        }
+        Ok(Listeners { clients, admin: listen(config.admin)? })
+    }
+
+    /// Where clients connect.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.clients[0].local_addr()
+    }
+
+    pub fn admin_address(&self) -> io::Result<SocketAddr> {
+        self.admin.local_addr()
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(LISTEN_BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// The gateway's threads, and the ways into it.
+#[derive(Debug)]
+pub struct App {
+    /// Where feeds put their batches.
+    pub ingest: crossbeam_channel::Sender<Batch>,
+    pub log: Arc<Log>,
+    pub store: Arc<Store>,
+    pub sources: Arc<Sources>,
+    context: Arc<Context>,
+    drain: watch::Sender<bool>,
+    threads: Vec<JoinHandle<()>>,
+    admin: TcpListener,
+}
+
+impl App {
+    /// Starts every thread but the admin listener, which [`App::run`] serves.
+    pub fn start(config: &Config, listeners: Listeners) -> io::Result<App> {
+        let limits = &config.limits;
+        let store = Arc::new(Store::new());
+        let epoch = Epoch::from_bits(rand::random());
+        let log_limits = LogLimits { segments_max: limits.log_segments_max, bytes_max: limits.log_bytes_max };
+        let (log, writer) = Log::new(epoch, log_limits);
+        let (ingest, feeds) = crossbeam_channel::bounded(limits.ingest_batches_max);
+        let (publishes, publishes_out) = crossbeam_channel::bounded(limits.publishes_waiting_max);
+        let history = Arc::new(History::new(Arc::clone(&log), Arc::clone(&store), limits.history_items_max));
+        let context = Arc::new(Context {
+            publishes,
+            history: Arc::clone(&history),
+            publish: config.publish.clone(),
+            origins: config.origins.clone(),
+            retry_ms: config.retry_ms,
+            page: config.page,
+            conformance_echo: config.conformance_echo,
+            draining: AtomicBool::new(false),
+            connections: AtomicUsize::new(0),
+        });
+        let (drain, drained) = watch::channel(false);
+        let wakes: Vec<Arc<Notify>> = (0..config.shards).map(|_| Arc::default()).collect();
+        let counters: Vec<Arc<ShardCounters>> = (0..config.shards).map(|_| Arc::default()).collect();
+        let sequencing = Arc::new(SequencerCounters::default());
+        let mut threads = Vec::new();
+        for (index, listener) in listeners.clients.into_iter().enumerate() {
+            let settings =
+                ShardSettings { index, shards: config.shards, core: config.core.clone(), drain: config.drain };
+            threads.push(shard::spawn(
+                listener,
+                settings,
+                Arc::clone(&store),
+                Arc::clone(&log),
+                Arc::clone(&context),
+                Arc::clone(&counters[index]),
+                Arc::clone(&wakes[index]),
+                drained.clone(),
+            )?);
+        }
+        let sequencer = Sequencer::new(Arc::clone(&store), writer, config.kinds.clone(), limits.topics_max);
+        let inputs = SequencerInputs { feeds, publishes: publishes_out };
+        let sources = Arc::new(Sources::new(Arc::clone(&log), Arc::clone(&sequencing), counters, ingest.clone()));
+        std::thread::Builder::new().name("sequencer".into()).spawn(move || {
+            sequencer::run(sequencer, &inputs, &wakes, &sequencing, shard::now_ms);
+        })?;
+        Ok(App { ingest, log, store, sources, context, drain, threads, admin: listeners.admin })
+    }
+
+    /// Serves until `shutdown`, then drains: new work is refused, every subscriber is told, the threads end.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+        let listener = tokio::net::TcpListener::from_std(self.admin)?;
+        let serving = tokio::spawn(admin::serve(listener, Arc::clone(&self.sources), Arc::clone(&self.context)));
+        let keeping = tokio::spawn(keep_history(Arc::clone(&self.context)));
+        shutdown.await;
+        self.context.draining.store(true, Ordering::Relaxed);
+        tracing::info!("draining: new work is refused, subscribers are told");
+        let _ = self.drain.send(true);
+        let threads = self.threads;
+        let joined = tokio::task::spawn_blocking(move || {
+            for thread in threads {
+                let _ = thread.join();
+            }
+        });
+        let _ = joined.await;
+        serving.abort();
+        keeping.abort();
+        Ok(())
+    }
+}
+
+/// Keeps the history near the log's head, so that it is not overtaken while nobody asks.
+async fn keep_history(context: Arc<Context>) {
+    let mut pace = tokio::time::interval(std::time::Duration::from_millis(250));
+    loop {
+        pace.tick().await;
+        context.history.catch_up();
+    }
+}

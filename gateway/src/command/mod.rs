@@ -1,0 +1,77 @@
+//! What the binary can do, one file each.
+
+mod check;
+mod demo;
+mod record;
+mod replay;
+mod serve;
+
+pub use replay::Summary;
+
+use clap::{Args, Subcommand};
+use std::net::SocketAddr;
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serves the feeds of a configuration file.
+    Serve(serve::ServeArgs),
+    /// Serves simulated providers of its own: no network, no account, a page that moves.
+    Demo(demo::DemoArgs),
+    /// Plays recordings through a provider's adapter, to standard output or to subscribers.
+    Replay(replay::ReplayArgs),
+    /// Records what a provider sends, from a live connection.
+    Record(record::RecordArgs),
+    /// Says everything that is wrong with a configuration file.
+    Check(check::CheckArgs),
+}
+
+/// Where to listen, over what the configuration says.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct Addresses {
+    /// Where clients connect (port 0: any free port; the bound address is printed)
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Where operators look: /metrics, /healthz, /readyz
+    #[arg(long, value_name = "ADDR")]
+    admin: Option<SocketAddr>,
+}
+
+impl Addresses {
+    fn apply(self, config: &mut crate::config::Config) {
+        config.listen = self.listen.unwrap_or(config.listen);
+        config.admin = self.admin.unwrap_or(config.admin);
+    }
+}
+
+pub fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Record(args) => record::run(&args),
+        Command::Check(args) => check::run(&args),
+    }
+}
+
+/// The runtime of everything that is no shard: feeds, the admin listener, simulated providers.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("feeds").enable_all().build()?)
+}
+
+/// Ends at SIGTERM or SIGINT.
+async fn signalled() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+/// Prints where the gateway listens, for people and for scripts.
+#[allow(clippy::print_stdout)] // Why: the bound address is this program's output.
+fn announce(listeners: &crate::app::Listeners) -> std::io::Result<()> {
+    println!("listening on http://{}/", listeners.address()?);
+    println!("admin on http://{}/metrics", listeners.admin_address()?);
+    Ok(())
+}
