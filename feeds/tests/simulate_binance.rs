@@ -201,6 +201,19 @@ async fn next(client: &mut Client) -> serde_json::Value {
 }
 
 #[tokio::test]
+async fn every_stream_speaks() {
+    let server = Server::start().await;
+    let names = ["trade", "aggTrade", "bookTicker", "depth@100ms", "depth20@100ms", "kline_1m", "ticker", "miniTicker"];
+    let streams: Vec<String> =
+        PAIRS.iter().flat_map(|spec| names.map(|name| format!("{}@{name}", spec.symbol.to_lowercase()))).collect();
+    let mut client = server.socket(&format!("/stream?streams={}", streams.join("/").replace('@', "%40"))).await;
+    let mut silent: std::collections::BTreeSet<&str> = streams.iter().map(String::as_str).collect();
+    while !silent.is_empty() {
+        silent.remove(next(&mut client).await["stream"].as_str().unwrap());
+    }
+}
+
+#[tokio::test]
 async fn combined_streams_and_rest_bridge() {
     let mut server = Server::start().await;
     let streams = "btcusdt@depth@100ms/btcusdt@trade/btcusdt@bookTicker/btcusdt@kline_1m/btcusdt@depth20@100ms";

@@ -1,6 +1,6 @@
 //! The NHL adapter's configuration, as written in TOML.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Shortest interval between two polls of one address, in ms: below it the league's edge cache answers the same body.
 const INTERVAL_MS_MIN: u64 = 100;
@@ -8,7 +8,7 @@ const INTERVAL_MS_MIN: u64 = 100;
 const GAMES_LISTED_MAX: usize = super::GAMES_MAX;
 
 /// How the NHL is polled. Every time is in ms.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NhlConfig {
     /// Scheme and host, with no slash at the end. Default `https://api-web.nhle.com`.
