@@ -69,7 +69,10 @@ fn diffs_rebuild_the_book() {
                     assert!(top.bids.iter().copied().eq(bids.iter().rev().take(20).map(|(p, q)| (*p, *q))));
                     assert!(top.asks.iter().copied().eq(asks.iter().take(20).map(|(p, q)| (*p, *q))));
                 }
-                What::BookTicker(best) => assert!(best.bid.0 < best.ask.0 && best.bid.1 > 0 && best.ask.1 > 0),
+                What::BookTicker(best) => {
+                    assert!(best.bid.0 < best.ask.0 && best.bid.1 > 0 && best.ask.1 > 0);
+                    assert!(best.ask.0 - best.bid.0 <= (2 * spec.gap + 1) * spec.tick, "a spread of a few gaps");
+                }
                 _ => {}
             }
         }
@@ -137,6 +140,13 @@ fn bars_are_made_of_the_trades_and_ids_are_contiguous() {
         for bar in &closed {
             assert_eq!(bars.get(&bar.open_ms), Some(bar), "{}", spec.symbol);
         }
+        let far = events.iter().any(|event| match &event.what {
+            What::Trade(trade) if event.symbol == spec.symbol => {
+                (trade.price - spec.start_price).abs() > spec.start_price / 20
+            }
+            _ => false,
+        });
+        assert!(!far, "{}: no wild price", spec.symbol);
         past_leads_to(&market.bars(spec.symbol, usize::MAX).unwrap(), &closed);
     }
 }
