@@ -275,6 +275,25 @@ async fn requests_pings_and_a_mistyped_stream() {
 }
 
 #[tokio::test]
+async fn too_many_requests_close_the_socket() {
+    let server = Server::start().await;
+    let mut client = server.socket("/ws").await;
+    for id in 0..6 {
+        let request = format!(r#"{{"method":"LIST_SUBSCRIPTIONS","id":{id}}}"#);
+        client.send(Message::text(request)).await.unwrap();
+    }
+    let mut answers = 0;
+    let close = loop {
+        match tokio::time::timeout(Duration::from_secs(10), client.next()).await.unwrap() {
+            Some(Ok(Message::Text(_))) => answers += 1,
+            Some(Ok(Message::Close(close))) => break close.unwrap(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((answers, u16::from(close.code)), (5, 1008));
+}
+
+#[tokio::test]
 async fn faults_make_gaps_silence_and_cuts() {
     let server = Server::start().await;
     let mut client = server.socket("/ws/btcusdt@depth@100ms/btcusdt@bookTicker").await;
