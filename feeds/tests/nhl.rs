@@ -121,6 +121,8 @@ fn a_live_game() {
             r#""type":"goal"}"#,
         )
     );
+    let Change::Event(start) = &output.updates[1].change else { panic!() };
+    assert_eq!([start.get("team"), start.get("text")], [None, None], "absent, not null");
     let Change::Event(penalty) = &output.updates[5].change else { panic!() };
     assert_eq!(json(penalty, "text"), r#""Cy Crag: tripping, 2 min""#);
     assert!(watched.game("live.json").updates.is_empty(), "the same body says nothing");

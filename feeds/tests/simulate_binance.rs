@@ -69,7 +69,10 @@ fn diffs_rebuild_the_book() {
                     assert!(top.bids.iter().copied().eq(bids.iter().rev().take(20).map(|(p, q)| (*p, *q))));
                     assert!(top.asks.iter().copied().eq(asks.iter().take(20).map(|(p, q)| (*p, *q))));
                 }
-                What::BookTicker(best) => assert!(best.bid.0 < best.ask.0 && best.bid.1 > 0 && best.ask.1 > 0),
+                What::BookTicker(best) => {
+                    assert!(best.bid.0 < best.ask.0 && best.bid.1 > 0 && best.ask.1 > 0);
+                    assert!(best.ask.0 - best.bid.0 <= (2 * spec.gap + 1) * spec.tick, "a spread of a few gaps");
+                }
                 _ => {}
             }
         }
@@ -137,6 +140,13 @@ fn bars_are_made_of_the_trades_and_ids_are_contiguous() {
         for bar in &closed {
             assert_eq!(bars.get(&bar.open_ms), Some(bar), "{}", spec.symbol);
         }
+        let far = events.iter().any(|event| match &event.what {
+            What::Trade(trade) if event.symbol == spec.symbol => {
+                (trade.price - spec.start_price).abs() > spec.start_price / 20
+            }
+            _ => false,
+        });
+        assert!(!far, "{}: no wild price", spec.symbol);
         past_leads_to(&market.bars(spec.symbol, usize::MAX).unwrap(), &closed);
     }
 }
@@ -201,6 +211,19 @@ async fn next(client: &mut Client) -> serde_json::Value {
 }
 
 #[tokio::test]
+async fn every_stream_speaks() {
+    let server = Server::start().await;
+    let names = ["trade", "aggTrade", "bookTicker", "depth@100ms", "depth20@100ms", "kline_1m", "ticker", "miniTicker"];
+    let streams: Vec<String> =
+        PAIRS.iter().flat_map(|spec| names.map(|name| format!("{}@{name}", spec.symbol.to_lowercase()))).collect();
+    let mut client = server.socket(&format!("/stream?streams={}", streams.join("/").replace('@', "%40"))).await;
+    let mut silent: std::collections::BTreeSet<&str> = streams.iter().map(String::as_str).collect();
+    while !silent.is_empty() {
+        silent.remove(next(&mut client).await["stream"].as_str().unwrap());
+    }
+}
+
+#[tokio::test]
 async fn combined_streams_and_rest_bridge() {
     let mut server = Server::start().await;
     let streams = "btcusdt@depth@100ms/btcusdt@trade/btcusdt@bookTicker/btcusdt@kline_1m/btcusdt@depth20@100ms";
@@ -249,6 +272,25 @@ async fn requests_pings_and_a_mistyped_stream() {
     assert_eq!(next(&mut client).await["result"], serde_json::json!(["btcusd@trade"]));
     client.send(Message::text("{")).await.unwrap();
     assert_eq!(next(&mut client).await["code"], 2);
+}
+
+#[tokio::test]
+async fn too_many_requests_close_the_socket() {
+    let server = Server::start().await;
+    let mut client = server.socket("/ws").await;
+    for id in 0..6 {
+        let request = format!(r#"{{"method":"LIST_SUBSCRIPTIONS","id":{id}}}"#);
+        client.send(Message::text(request)).await.unwrap();
+    }
+    let mut answers = 0;
+    let close = loop {
+        match tokio::time::timeout(Duration::from_secs(10), client.next()).await.unwrap() {
+            Some(Ok(Message::Text(_))) => answers += 1,
+            Some(Ok(Message::Close(close))) => break close.unwrap(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((answers, u16::from(close.code)), (5, 1008));
 }
 
 #[tokio::test]

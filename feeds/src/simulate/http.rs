@@ -10,11 +10,15 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::io;
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 /// Most HTTP connections at a time; more wait to be accepted.
 const CONNECTIONS_MAX: usize = 64;
+
+/// After an accept that failed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
@@ -30,7 +34,11 @@ where
         tokio::select! {
             () = &mut shutdown => break,
             accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => {
-                connections.spawn(connection(accepted?.0, answer.clone()));
+                match accepted {
+                    Ok((socket, _)) => drop(connections.spawn(connection(socket, answer.clone()))),
+                    // The client gave up, or the process is out of files: both pass.
+                    Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+                }
             }
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
         }

@@ -11,14 +11,14 @@ mod phase;
 mod play;
 mod plays;
 mod poll;
+mod slate;
 mod translate;
 
 pub use config::NhlConfig;
 
 use crate::adapter::{Adapter, Counts, Input, Link, Output, Subscription};
-use crate::model::{Object, Topic, Update};
 use game::Followed;
-use poll::Poll;
+use slate::Slate;
 use std::collections::BTreeMap;
 use translate::Told;
 
@@ -37,12 +37,7 @@ pub struct Nhl {
     config: NhlConfig,
     /// Bodies come from a recording: any game in them is taken, none is asked for.
     replay: bool,
-    slate_topic: Topic,
-    slate: Poll,
-    /// The lines of the slate as last published; `None` before the first.
-    published: Option<Object>,
-    /// The games the slate names, each as its primary source tells it.
-    lines: BTreeMap<i64, Told>,
+    slate: Slate,
     games: BTreeMap<i64, Followed>,
     subscriptions: Vec<Subscription>,
     counts: Counts,
@@ -56,24 +51,14 @@ enum Route {
 
 impl Nhl {
     pub fn new(config: NhlConfig) -> Nhl {
-        let slate_topic = Topic::new("slate.nhl").expect("a literal that is a name");
-        let slate = Poll::new(format!("{}/v1/score/now", config.base_url));
+        let slate = Slate::new(format!("{}/v1/score/now", config.base_url));
         let subscriptions = vec![Subscription {
             name: "/v1/score/now".into(),
-            topics: vec![slate_topic.clone()],
+            topics: vec![slate.topic.clone()],
             silence_ms: Some(config.idle_interval_ms.saturating_mul(SILENCE_INTERVALS)),
         }];
-        Nhl {
-            config,
-            replay: false,
-            slate_topic,
-            slate,
-            published: None,
-            lines: BTreeMap::new(),
-            games: BTreeMap::new(),
-            subscriptions,
-            counts: Counts::default(),
-        }
+        let (games, counts) = (BTreeMap::new(), Counts::default());
+        Nhl { config, replay: false, slate, games, subscriptions, counts }
     }
 
     /// For recorded bodies: takes them by address, whatever the host, games in any order, and asks for nothing.
@@ -85,7 +70,7 @@ impl Nhl {
         if self.replay {
             return;
         }
-        self.slate.ask(0, 0, output);
+        self.slate.poll.ask(0, 0, output);
         for (n, id) in self.config.games.clone().into_iter().enumerate() {
             if let Some(game) = self.follow(id, now_ms) {
                 game.poll.ask(n as u64 * STAGGER_MS, 0, output);
@@ -118,20 +103,18 @@ impl Nhl {
         if slate.rejected == 0 {
             self.roll_off(&named, now_ms, output);
         }
-        self.publish_slate(output);
+        self.slate.publish(&mut output.updates);
         output.alive.push(SLATE);
         true
     }
 
     fn hear_slate(&mut self, told: Told, now_ms: i64, output: &mut Output) {
-        let (id, mut line) = (told.id, told.clone());
-        if let Some(game) = self.follow(id, now_ms) {
+        let mut line = told.clone();
+        if let Some(game) = self.follow(told.id, now_ms) {
             game.hear_slate(told, now_ms, &mut output.updates);
             line = game.told.clone().unwrap_or(line);
         }
-        if self.lines.contains_key(&id) || self.lines.len() < GAMES_MAX {
-            self.lines.insert(id, line);
-        }
+        self.slate.name(line);
     }
 
     /// Takes a play-by-play body; false if it could not be read or is of another game.
@@ -150,9 +133,8 @@ impl Nhl {
         let Some(game) = self.games.get_mut(&id) else { return true };
         game.hear_plays(read, live_ms, now_ms, &mut output.updates);
         output.alive.push(game.subscription);
-        if let (Some(line), Some(told)) = (self.lines.get_mut(&id), &game.told) {
-            line.clone_from(told);
-            self.publish_slate(output);
+        if game.told.as_ref().is_some_and(|told| self.slate.correct(told)) {
+            self.slate.publish(&mut output.updates);
         }
         true
     }
@@ -175,7 +157,7 @@ impl Nhl {
 
     /// Takes the games that the slate no longer names off it, and ends those that have been off it for long.
     fn roll_off(&mut self, named: &[i64], now_ms: i64, output: &mut Output) {
-        self.lines.retain(|id, _| named.contains(id));
+        self.slate.keep(named);
         let retire_after_ms = i64::try_from(self.config.retire_after_ms).unwrap_or(i64::MAX);
         let mut over = Vec::new();
         for (id, game) in &mut self.games {
@@ -194,27 +176,18 @@ impl Nhl {
         }
     }
 
-    fn publish_slate(&mut self, output: &mut Output) {
-        let lines: Object =
-            self.lines.iter().map(|(id, told)| (id.to_string().into(), told.line.clone().into())).collect();
-        let update: Option<Update> = game::changed(&self.slate_topic, self.published.as_ref(), &lines);
-        output.updates.extend(update);
-        self.published = Some(lines);
-    }
-
     /// After an answer, or none: asks for the next body of that address.
     fn answered(&mut self, url: &str, good: bool, now_ms: i64, output: &mut Output) {
         match route(url) {
-            Some(Route::Slate) if self.slate.answered(good) => self.ask_slate(now_ms, output),
+            Some(Route::Slate) if self.slate.poll.answered(good) => self.ask_slate(now_ms, output),
             Some(Route::Game(id)) => self.ask_game(id, good, now_ms, output),
             _ => {}
         }
     }
 
     fn ask_slate(&mut self, now_ms: i64, output: &mut Output) {
-        let intervals = self.lines.values().map(|told| told.interval_ms(&self.config, now_ms));
-        let interval_ms = intervals.min().unwrap_or(self.config.idle_interval_ms);
-        self.slate.ask(interval_ms, self.config.idle_interval_ms, output);
+        let interval_ms = self.slate.interval_ms(&self.config, now_ms);
+        self.slate.poll.ask(interval_ms, self.config.idle_interval_ms, output);
         self.subscriptions[SLATE].silence_ms = Some(interval_ms.saturating_mul(SILENCE_INTERVALS));
         let mut delay_ms = 0;
         for game in self.games.values_mut().filter(|game| game.wants_plays() && !game.poll.is_waiting()) {

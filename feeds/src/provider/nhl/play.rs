@@ -1,7 +1,7 @@
 //! One play: read from a body, normalised, and as the event that goes out.
 
 use super::message::{self, Game, RosterSpot};
-use crate::model::{Object, Value};
+use crate::model::Object;
 use std::collections::BTreeSet;
 
 /// One play, normalised.
@@ -28,18 +28,22 @@ pub(super) struct Play {
 impl Play {
     /// The event without `action` and `rev`.
     pub fn event(&self) -> Object {
-        Object::new()
+        let mut event = Object::new()
             .with("id", self.id.to_string().as_str())
             .with("order", self.order)
             .with("period", self.period)
             .with("period_type", self.period_type.as_str())
             .with("clock", self.clock.as_str())
             .with("type", self.kind.as_str())
-            .with("team", self.team.as_deref())
             .with("scoring", self.scoring)
             .with("home_score", self.home_score)
-            .with("away_score", self.away_score)
-            .with("text", self.text.as_deref().map(Value::text))
+            .with("away_score", self.away_score);
+        for (key, text) in [("team", &self.team), ("text", &self.text)] {
+            if let Some(text) = text {
+                event.set(key, text.as_str());
+            }
+        }
+        event
     }
 }
 

@@ -30,8 +30,8 @@ impl Bars {
             let open = close + (rng.random_range(-4..=4) * step + rng.random_range(0..=4) * lean);
             let high = open.max(close) + rng.random_range(0..=3) * step;
             let low = open.min(close) - rng.random_range(0..=3) * step;
-            let trades = rng.random_range(40..=240);
-            let volume = trades * rng.random_range(size / 2..=size);
+            let trades = rng.random_range(800..=2_400);
+            let volume = trades * rng.random_range(size / 10..=size / 4);
             let taker_volume = volume / 100 * rng.random_range(30..=70);
             let middle = (high + low) / 2;
             bars.push_front(Bar {

@@ -23,7 +23,7 @@ pub enum What {
         bar: Bar,
         closed: bool,
     },
-    /// `@ticker`: the last 24 hours.
+    /// `@ticker` and `@miniTicker`: the last 24 hours.
     Ticker(Ticker),
 }
 

@@ -15,10 +15,15 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    pub fn of(event: &Event) -> Frame {
-        let stream = format!("{}@{}", event.symbol.to_ascii_lowercase(), suffix(&event.what));
+    /// One for each stream that tells of the event.
+    pub fn all(event: &Event) -> impl Iterator<Item = Frame> + '_ {
+        streams(&event.what).iter().map(|suffix| Frame::of(event, suffix))
+    }
+
+    fn of(event: &Event, suffix: &str) -> Frame {
+        let stream = format!("{}@{suffix}", event.symbol.to_ascii_lowercase());
         let head = format!("{{\"stream\":\"{stream}\",\"data\":");
-        Frame { wrapped: format!("{head}{}}}", data(event)), data_at: head.len(), stream }
+        Frame { wrapped: format!("{head}{}}}", data(event, suffix)), data_at: head.len(), stream }
     }
 
     /// `combined`: for a client of `/stream`, not of `/ws`.
@@ -27,19 +32,19 @@ impl Frame {
     }
 }
 
-fn suffix(what: &What) -> &'static str {
+fn streams(what: &What) -> &'static [&'static str] {
     match what {
-        What::Trade(_) => "trade",
-        What::AggTrade(_) => "aggTrade",
-        What::BookTicker(_) => "bookTicker",
-        What::Diff(_) => "depth@100ms",
-        What::Depth20(_) => "depth20@100ms",
-        What::Kline { .. } => "kline_1m",
-        What::Ticker(_) => "ticker",
+        What::Trade(_) => &["trade"],
+        What::AggTrade(_) => &["aggTrade"],
+        What::BookTicker(_) => &["bookTicker"],
+        What::Diff(_) => &["depth@100ms"],
+        What::Depth20(_) => &["depth20@100ms"],
+        What::Kline { .. } => &["kline_1m"],
+        What::Ticker(_) => &["ticker", "miniTicker"],
     }
 }
 
-fn data(event: &Event) -> String {
+fn data(event: &Event, suffix: &str) -> String {
     let (symbol, at) = (event.symbol, event.time_ms);
     match &event.what {
         What::Trade(it) => trade(it, symbol, at),
@@ -48,6 +53,7 @@ fn data(event: &Event) -> String {
         What::Diff(it) => diff(it, symbol, at),
         What::Depth20(it) => depth(it),
         What::Kline { bar, closed } => kline(bar, *closed, symbol, at),
+        What::Ticker(it) if suffix == "miniTicker" => mini_ticker(it, symbol, at),
         What::Ticker(it) => ticker(it, symbol, at),
     }
 }
@@ -149,17 +155,26 @@ fn ticker(it: &Ticker, symbol: &str, at: i64) -> String {
         text(it.ask.0),
         text(it.ask.1)
     );
-    let range = format!(
+    let range = range(day);
+    let (opened, first, last, count) = (day.open_ms, day.first, day.last, day.trades);
+    format!(
+        r#"{{"e":"24hrTicker","E":{at},"s":"{symbol}",{prices},{best},{range},"O":{opened},"C":{at},"F":{first},"L":{last},"n":{count}}}"#
+    )
+}
+
+fn mini_ticker(it: &Ticker, symbol: &str, at: i64) -> String {
+    let (close, range) = (text(it.day.close), range(&it.day));
+    format!(r#"{{"e":"24hrMiniTicker","E":{at},"s":"{symbol}","c":"{close}",{range}}}"#)
+}
+
+fn range(day: &Bar) -> String {
+    format!(
         r#""o":"{}","h":"{}","l":"{}","v":"{}","q":"{}""#,
         text(day.open),
         text(day.high),
         text(day.low),
         text(day.volume),
         text(day.turnover)
-    );
-    let (opened, first, last, count) = (day.open_ms, day.first, day.last, day.trades);
-    format!(
-        r#"{{"e":"24hrTicker","E":{at},"s":"{symbol}",{prices},{best},{range},"O":{opened},"C":{at},"F":{first},"L":{last},"n":{count}}}"#
     )
 }
 

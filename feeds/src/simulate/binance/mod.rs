@@ -92,7 +92,7 @@ impl Exchange {
             if events.is_empty() || self.batches.receiver_count() == 0 {
                 continue;
             }
-            let frames = events.iter().map(Frame::of).filter(|frame| self.faults.lets_pass(frame)).collect();
+            let frames = events.iter().flat_map(Frame::all).filter(|frame| self.faults.lets_pass(frame)).collect();
             // An error only says that the last client has just gone.
             let _ = self.batches.send(Arc::new(frames));
         }

@@ -46,7 +46,8 @@ impl Pair {
     pub fn new(spec: &'static Spec, seed: u64, now_ms: i64) -> Pair {
         let mut rng = SmallRng::seed_from_u64(seed);
         let last_trade_id = rng.random_range(1_000_000_000..4_000_000_000);
-        let (step, size) = (spec.gap * spec.tick * 8, spec.order * spec.lot);
+        // A past as lively as what follows.
+        let (step, size) = (spec.gap * spec.tick * 30 / (2 + spec.depth), spec.order * spec.lot);
         let bars = Bars::new(&mut rng, now_ms, spec.start_price, step, size, last_trade_id);
         let book = Book::new(rng.random_range(10_000_000_000..40_000_000_000));
         let mut pair = Pair {
@@ -72,12 +73,13 @@ impl Pair {
         self.change_mood();
         for _ in 0..self.rng.random_range(0..=self.mood.orders) {
             match self.rng.random_range(0..100) {
-                0..22 => self.take(now_ms, events),
-                22..60 => self.place(),
+                0..12 => self.take(now_ms, events),
+                12..40 => self.place(),
                 _ => self.change(),
             }
         }
         self.refill();
+        self.close_spread();
         self.tell_best(now_ms, events);
     }
 
@@ -104,6 +106,10 @@ impl Pair {
         // Small orders are the most frequent.
         let (a, b) = (self.rng.random_range(1..=self.spec.order), self.rng.random_range(1..=self.spec.order));
         a.min(b) * self.spec.lot
+    }
+
+    fn resting_size(&mut self) -> i64 {
+        self.size() * self.spec.depth
     }
 
     fn any_side(&mut self) -> Side {
@@ -154,28 +160,57 @@ impl Pair {
 
     /// A new order inside the spread, if there is room, on the side that the mood favours.
     fn place(&mut self) {
-        let (Some((bid, _)), Some((ask, _))) = (self.book.best(Side::Bid), self.book.best(Side::Ask)) else { return };
-        let room = (ask - bid) / self.spec.tick - 1;
+        let Some(room) = self.room() else { return };
         if room < 1 {
             return self.change();
         }
-        let size = self.size();
-        let inside = self.rng.random_range(1..=room.min(self.spec.gap)) * self.spec.tick;
+        let ticks = self.rng.random_range(1..=room.min(self.spec.gap));
+        self.quote(ticks, false);
+    }
+
+    /// Ticks that are free between the best bid and the best ask; `None` if a side is empty.
+    fn room(&self) -> Option<i64> {
+        let (bid, ask) = (self.book.best(Side::Bid)?.0, self.book.best(Side::Ask)?.0);
+        Some((ask - bid) / self.spec.tick - 1)
+    }
+
+    /// A new best bid or ask, that many ticks better than the old one; `across`: that close to the other side.
+    fn quote(&mut self, ticks: i64, across: bool) {
+        let (Some((bid, _)), Some((ask, _))) = (self.book.best(Side::Bid), self.book.best(Side::Ask)) else { return };
+        let size = self.resting_size();
+        let inside = ticks * self.spec.tick;
         if self.rng.random_range(0..100) < self.mood.buys {
-            self.book.set(Side::Bid, bid + inside, size);
+            self.book.set(Side::Bid, if across { ask - inside } else { bid + inside }, size);
         } else {
-            self.book.set(Side::Ask, ask - inside, size);
+            self.book.set(Side::Ask, if across { bid + inside } else { ask - inside }, size);
         }
     }
 
-    /// An order near the best comes, changes or goes.
+    /// After a sweep, makers follow the price or bring it back: the spread stays a few gaps wide.
+    fn close_spread(&mut self) {
+        if self.room().is_some_and(|room| room > self.spec.gap * 2) {
+            let ticks = self.rng.random_range(1..=self.spec.gap);
+            self.quote(ticks, true);
+        }
+    }
+
+    /// An order near the best comes, changes or goes: goes where levels are dense, comes where they are sparse.
     fn change(&mut self) {
         let side = self.any_side();
-        let nth = self.rng.random_range(0..BUSY_LEVELS);
-        let Some((price, _)) = self.book.levels(side).nth(nth) else { return };
-        let goes = nth > 0 && self.rng.random_range(0..3) == 0;
-        let size = if goes { 0 } else { self.size() };
-        self.book.set(side, price, size);
+        let nth = self.rng.random_range(1..BUSY_LEVELS);
+        let (Some((best, _)), Some((price, _))) = (self.book.best(side), self.book.levels(side).nth(nth)) else {
+            return;
+        };
+        let size = self.resting_size();
+        let ticks = (price - best) / self.spec.tick;
+        let is_sparse = ticks.abs() > nth as i64 * self.spec.gap;
+        if is_sparse {
+            let between = self.rng.random_range(1..=ticks.abs()) * ticks.signum();
+            self.book.set(side, best + between * self.spec.tick, size);
+        } else {
+            let goes = self.rng.random_range(0..2) == 0;
+            self.book.set(side, price, if goes { 0 } else { size });
+        }
     }
 
     /// Keeps both sides deep and bounded.
@@ -185,7 +220,7 @@ impl Pair {
             while self.book.len(side) < LEVELS {
                 let from = self.book.worst(side).map_or(self.spec.start_price, |(price, _)| price);
                 let gap = self.rng.random_range(1..=self.spec.gap * 2 - 1) * self.spec.tick;
-                let size = self.size();
+                let size = self.resting_size();
                 self.book.set(side, from + outwards * gap, size);
             }
             while self.book.len(side) > LEVELS_MAX {

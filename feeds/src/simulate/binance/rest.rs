@@ -127,7 +127,8 @@ fn symbol_info(spec: &Spec) -> String {
     );
     let size =
         format!(r#"{{"filterType":"LOT_SIZE","minQty":"{lot}","maxQty":"9000000.00000000","stepSize":"{lot}"}}"#);
+    let value = r#"{"filterType":"NOTIONAL","minNotional":"5.00000000"}"#;
     format!(
-        r#"{{{names},"orderTypes":["LIMIT","MARKET"],"isSpotTradingAllowed":true,"filters":[{price},{size}],"permissions":[]}}"#
+        r#"{{{names},"orderTypes":["LIMIT","MARKET"],"isSpotTradingAllowed":true,"filters":[{price},{size},{value}],"permissions":[]}}"#
     )
 }

@@ -13,6 +13,8 @@ pub struct Spec {
     pub gap: i64,
     /// A usual order, in lots.
     pub order: i64,
+    /// How many times larger an order is that rests: the deeper the book, the calmer the price.
+    pub depth: i64,
 }
 
 pub const PAIRS: [Spec; 4] = [
@@ -25,6 +27,7 @@ pub const PAIRS: [Spec; 4] = [
         lot: 1_000,
         gap: 60,
         order: 4_000,
+        depth: 1,
     },
     Spec {
         symbol: "ETHUSDT",
@@ -35,6 +38,7 @@ pub const PAIRS: [Spec; 4] = [
         lot: 10_000,
         gap: 6,
         order: 8_000,
+        depth: 2,
     },
     Spec {
         symbol: "SOLUSDT",
@@ -45,6 +49,7 @@ pub const PAIRS: [Spec; 4] = [
         lot: 100_000,
         gap: 1,
         order: 16_000,
+        depth: 8,
     },
     Spec {
         symbol: "XRPUSDT",
@@ -55,5 +60,6 @@ pub const PAIRS: [Spec; 4] = [
         lot: 10_000_000,
         gap: 1,
         order: 9_000,
+        depth: 6,
     },
 ];
