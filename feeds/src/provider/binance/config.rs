@@ -1,6 +1,7 @@
 //! What may be configured about a Binance venue, and what is wrong with it.
 
 use super::Venue;
+use super::streams::StreamKind;
 use crate::registry::Problem;
 use crate::supervise::Limits;
 use serde::{Deserialize, Serialize};
@@ -111,6 +112,20 @@ impl Default for BinanceConfig {
 impl Default for Silence {
     fn default() -> Silence {
         Silence { trade_ms: 0, quote_ms: 60_000, book_ms: 30_000, bar_ms: 180_000, ticker_ms: 60_000 }
+    }
+}
+
+impl Silence {
+    /// `None`: any silence is normal.
+    pub(super) fn of(&self, kind: StreamKind) -> Option<u64> {
+        let ms = match kind {
+            StreamKind::Trade | StreamKind::AggTrade => self.trade_ms,
+            StreamKind::BookTicker => self.quote_ms,
+            StreamKind::TopBook | StreamKind::DiffBook => self.book_ms,
+            StreamKind::Kline => self.bar_ms,
+            StreamKind::Ticker => self.ticker_ms,
+        };
+        (ms > 0).then_some(ms)
     }
 }
 
