@@ -34,6 +34,12 @@ fn fixed(text: &str) -> i128 {
 }
 
 type Side = BTreeMap<i128, i128>;
+/// (price, size)
+type Level = (i128, i128);
+/// Bids and asks, best first.
+type Top = (Vec<Level>, Vec<Level>);
+/// By symbol and update id: the best bid and the best ask.
+type BestAt = HashMap<(String, i64), (Level, Level)>;
 
 /// The reference: one symbol's book, rebuilt with nothing of the crate but what is compared.
 #[derive(Clone, Default)]
@@ -72,7 +78,7 @@ impl Reference {
         }
     }
 
-    fn top(&self) -> (Vec<(i128, i128)>, Vec<(i128, i128)>) {
+    fn top(&self) -> Top {
         let pair = |(price, size): (&i128, &i128)| (*price, *size);
         (self.bids.iter().rev().take(20).map(pair).collect(), self.asks.iter().take(20).map(pair).collect())
     }
@@ -100,7 +106,7 @@ fn set(side: &mut Side, levels: &Value) {
 }
 
 /// A book topic's state in the reference's terms, best first.
-fn published(topics: &Topics, topic: &str) -> (Vec<(i128, i128)>, Vec<(i128, i128)>) {
+fn published(topics: &Topics, topic: &str) -> Top {
     let state = &topics.states[topic];
     let side = |name: &str| -> Side {
         let levels = state.get(name).unwrap().as_object().unwrap();
@@ -189,7 +195,7 @@ fn the_diff_book_is_right_after_every_frame() {
         let mut bench = bench(provider, &path);
         let topics = book_topics(&bench);
         let mut books: HashMap<String, Reference> = HashMap::new();
-        let mut best = HashMap::new();
+        let mut best = BestAt::new();
         let (mut compared, mut tickers) = (0, Vec::new());
         for entry in entries(&path) {
             play(&mut bench, &entry.record);
@@ -212,7 +218,7 @@ fn the_diff_book_is_right_after_every_frame() {
 }
 
 /// Where a bookTicker's `u` is one at which the book was looked at; best prices and sizes must match there.
-fn same_places(tickers: &[(String, Value)], best: &HashMap<(String, i64), ((i128, i128), (i128, i128))>) -> usize {
+fn same_places(tickers: &[(String, Value)], best: &BestAt) -> usize {
     let mut places = 0;
     for (native, ticker) in tickers {
         let Some(found) = best.get(&(native.clone(), ticker["u"].as_i64().unwrap())) else { continue };

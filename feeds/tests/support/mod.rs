@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// A recording; `None`, said aloud, where there are none.
+#[expect(clippy::print_stdout, reason = "a skipped test says so")]
 pub fn recording(name: &str) -> Option<PathBuf> {
     let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data");
     let root = std::env::var_os("FANWIRE_SHARED_DATA").map_or_else(|| PathBuf::from(default), PathBuf::from);
@@ -97,4 +98,9 @@ impl Bench {
     pub fn fetches(&mut self) -> Vec<String> {
         std::mem::take(&mut self.output.fetches).into_iter().map(|fetch| fetch.url).collect()
     }
+}
+
+/// What must happen soon: the test fails if it does not.
+pub async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(std::time::Duration::from_secs(20), future).await.expect("did not happen in 20 s")
 }

@@ -77,6 +77,9 @@ impl Binance {
         if matches!(answer, Some((400, _))) {
             return self.ask_one_by_one(url, output);
         }
+        if matches!(answer, None | Some((429 | 418 | 500.., _))) {
+            output.fetches.push(Fetch { url: url.to_owned(), delay_ms: RETRY_MAX_MS });
+        }
         let Some((200, body)) = answer else { return };
         let Ok(table) = instruments::parse(body) else {
             output.counts.rejected += 1;

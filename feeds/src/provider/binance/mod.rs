@@ -111,11 +111,14 @@ impl Binance {
 
     fn add(&mut self, stream: Stream, canonical: &str, silence: &Silence) {
         let Some(symbol) = self.symbol(&stream.native, canonical) else { return };
-        let index = self.streams.len();
-        self.symbols[symbol].add(&stream, index, self.venue);
+        let (index, state) = (self.streams.len(), &mut self.symbols[symbol]);
+        // Why: where best prices come too, a silent ticker does not make the quote old.
+        let is_extra = stream.kind == StreamKind::Ticker && state.has_quotes;
+        let topic = state.topics.of(stream.kind).clone();
+        state.add(&stream, index, self.venue);
         self.subscriptions.push(Subscription {
             name: stream.name.clone(),
-            topics: vec![self.symbols[symbol].topics.of(stream.kind).clone()],
+            topics: if is_extra { Vec::new() } else { vec![topic] },
             silence_ms: silence.of(stream.kind),
         });
         self.by_name.insert(stream.name.clone(), index);
@@ -145,7 +148,12 @@ impl Binance {
             if self.streams[index].link != link.0 {
                 continue;
             }
-            match self.streams[index].kind {
+            let kind = self.streams[index].kind;
+            if matches!(kind, StreamKind::TopBook | StreamKind::DiffBook) {
+                // An open connection makes no old book fresh.
+                translate::mark_broken(&self.symbols[self.symbol_of[index]], output);
+            }
+            match kind {
                 StreamKind::DiffBook => {
                     self.fetch_depth(self.symbol_of[index], delay_ms, output);
                     delay_ms += DEPTH_SPACING_MS;

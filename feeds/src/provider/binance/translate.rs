@@ -59,6 +59,7 @@ fn say(output: &mut Output, topic: &Topic, te: Option<i64>, change: Change) {
 }
 
 fn trade(symbol: &mut Symbol, trade: &Trade, output: &mut Output) -> Read {
+    // The update's `te` is when the venue said it, the event's own `te` when the trade was made.
     let event = event(trade.id, trade.price, trade.size, trade.is_buyer_maker, trade.trade_ms);
     one_trade(symbol, trade.id, trade.event_ms, event, (trade.price, trade.size), output)
 }
@@ -161,6 +162,13 @@ pub(super) fn publish_book(symbol: &mut Symbol, top: super::levels::Top, te: Opt
 /// The book is wrong from here on: what is shown is old until the next snapshot.
 pub(super) fn break_book(symbol: &mut Symbol, output: &mut Output) {
     if !std::mem::replace(&mut symbol.needs_reset, true) {
+        mark_broken(symbol, output);
+    }
+}
+
+/// Says again that a broken book is old.
+pub(super) fn mark_broken(symbol: &Symbol, output: &mut Output) {
+    if symbol.needs_reset {
         say(output, &symbol.topics.book, None, Change::Stale(true));
     }
 }
