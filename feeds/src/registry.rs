@@ -3,7 +3,7 @@
 use crate::adapter::Adapter;
 use crate::capture::Head;
 use crate::outlet::Outlet;
-use crate::provider::binance::{self, BinanceConfig, Venue};
+use crate::provider::binance::{Binance, BinanceConfig, Venue};
 use crate::supervise::{self, Hosts, Limits, Shutdown, Tap};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
@@ -51,35 +51,37 @@ pub enum ReplayError {
 
 impl FeedConfig {
     pub fn provider(&self) -> &'static str {
-        self.parts().0.name()
+        match self {
+            FeedConfig::Binance(_) => Venue::Binance.name(),
+            FeedConfig::BinanceUs(_) => Venue::BinanceUs.name(),
+            FeedConfig::BinanceFutures(_) => Venue::BinanceFutures.name(),
+        }
     }
 
     /// Everything that is wrong, at once; empty if the feed can be built.
     pub fn validate(&self) -> Vec<Problem> {
-        self.parts().1.validate()
+        match self {
+            FeedConfig::Binance(config) | FeedConfig::BinanceUs(config) | FeedConfig::BinanceFutures(config) => {
+                config.validate()
+            }
+        }
     }
 
-    /// The limits as meant: futures ping only every 3 minutes, so their sockets may idle for longer.
+    /// The limits as meant: an idle time-out is raised to what the provider's pings need.
     pub fn limits(&self) -> Limits {
-        let (venue, config) = self.parts();
-        let mut limits = config.limits.clone();
-        if limits.idle_timeout_ms > 0 {
-            limits.idle_timeout_ms = limits.idle_timeout_ms.max(venue.idle_timeout_ms());
+        match self {
+            FeedConfig::Binance(config) => config.limits(Venue::Binance),
+            FeedConfig::BinanceUs(config) => config.limits(Venue::BinanceUs),
+            FeedConfig::BinanceFutures(config) => config.limits(Venue::BinanceFutures),
         }
-        limits
     }
 
     /// The adapter, with no connection made. Symbols that [`FeedConfig::validate`] complains of are left out.
     pub fn build(&self) -> Box<dyn Adapter> {
-        let (venue, config) = self.parts();
-        Box::new(binance::Binance::new(venue, config))
-    }
-
-    fn parts(&self) -> (Venue, &BinanceConfig) {
         match self {
-            FeedConfig::Binance(config) => (Venue::Binance, config),
-            FeedConfig::BinanceUs(config) => (Venue::BinanceUs, config),
-            FeedConfig::BinanceFutures(config) => (Venue::BinanceFutures, config),
+            FeedConfig::Binance(config) => Box::new(Binance::new(Venue::Binance, config)),
+            FeedConfig::BinanceUs(config) => Box::new(Binance::new(Venue::BinanceUs, config)),
+            FeedConfig::BinanceFutures(config) => Box::new(Binance::new(Venue::BinanceFutures, config)),
         }
     }
 }
@@ -99,6 +101,8 @@ pub fn spawn(
 
 /// The adapter that plays a capture, configured from the capture itself.
 pub fn for_replay(provider: &str, head: &Head) -> Result<Box<dyn Adapter>, ReplayError> {
-    let venue = Venue::by_name(provider).ok_or_else(|| ReplayError::UnknownProvider(provider.to_owned()))?;
-    Ok(Box::new(binance::Binance::for_replay(venue, head)?))
+    match Venue::by_name(provider) {
+        Some(venue) => Ok(Box::new(Binance::for_replay(venue, head)?)),
+        None => Err(ReplayError::UnknownProvider(provider.to_owned())),
+    }
 }

@@ -8,13 +8,14 @@ mod support {
     pub use shared::*;
 }
 
+use feeds::adapter::{Adapter, Fetch, Input, Link, Output, Subscription};
 use feeds::capture::{Head, Reader, Recorder, Speed, replay};
 use feeds::counters::FeedCounters;
-use feeds::model::{Batch, Change, Update};
+use feeds::model::{Batch, Change, Topic, Update, parse_object};
 use feeds::outlet::Outlet;
 use feeds::provider::binance::{BinanceConfig, BookSource, Kind, Silence};
 use feeds::registry::{FeedConfig, for_replay, spawn};
-use feeds::supervise::{Hosts, Limits, Tap};
+use feeds::supervise::{Hosts, Limits, Shutdown, Tap, run};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use support::server::{WsServer, http_server};
@@ -35,6 +36,12 @@ impl Feed {
     fn start(config: &BinanceConfig, tap: Option<Box<dyn Tap>>) -> Feed {
         let config = FeedConfig::Binance(config.clone());
         assert_eq!(config.validate(), []);
+        Feed::start_with(|outlet, signal| async move {
+            spawn(&config, outlet, &Hosts::default(), signal, tap).await.unwrap();
+        })
+    }
+
+    fn start_with<F: Future<Output = ()> + Send + 'static>(start: impl FnOnce(Outlet, Shutdown) -> F) -> Feed {
         let (batches, received) = crossbeam_channel::bounded::<Batch>(256);
         let (sender, updates) = mpsc::channel(4_096);
         std::thread::spawn(move || {
@@ -47,7 +54,7 @@ impl Feed {
         let outlet = Outlet::new("binance", batches);
         let counters = outlet.counters();
         let (shutdown, signal) = watch::channel(false);
-        let task = spawn(&config, outlet, &Hosts::default(), signal, tap);
+        let task = tokio::spawn(start(outlet, signal));
         Feed { updates, counters, shutdown, task }
     }
 
@@ -188,6 +195,90 @@ async fn a_silent_stream_is_marked_alone() {
     let first = feed.next(|update| (update.topic.head() == "quote").then(|| update.change.clone())).await;
     assert_eq!(first, Change::Stale(false), "fresh data is preceded by its mark");
     feed.state("live").await;
+    feed.stop().await;
+}
+
+#[tokio::test]
+async fn a_link_on_which_all_is_silent_is_tried_on_another_connection() {
+    let mut server = WsServer::start().await;
+    let silence = Silence { trade_ms: 100, ..Silence::default() };
+    let mut feed = Feed::start(&BinanceConfig { silence, ..config(&server) }, None);
+    let mut old = server.accept().await;
+    old.send(&trade(1)).await;
+    assert!(feed.stale("trade.binance.BTC-USDT").await, "pings may go on, data does not");
+    feed.state("stale").await;
+    let mut new = server.accept().await;
+    new.send(&trade(2)).await;
+    assert!(!feed.stale("trade.binance.BTC-USDT").await);
+    assert_eq!(feed.trade().await, "2");
+    feed.stop().await;
+}
+
+#[tokio::test]
+async fn a_socket_without_a_byte_is_dialled_again() {
+    let mut server = WsServer::start().await;
+    let adapter = FeedConfig::Binance(config(&server)).build();
+    let limits = Limits { idle_timeout_ms: 100, ..config(&server).limits };
+    let (batches, _received) = crossbeam_channel::bounded(256);
+    let (_shutdown, signal) = watch::channel(false);
+    tokio::spawn(run(adapter, Outlet::new("binance", batches), limits, Hosts::default(), signal, None));
+    let _quiet = server.accept().await;
+    let mut second = server.accept().await;
+    assert_eq!(second.ping("x").await, "x");
+}
+
+/// Polls one address for ever.
+struct Poller {
+    url: String,
+    subscriptions: Vec<Subscription>,
+}
+
+impl Adapter for Poller {
+    fn provider(&self) -> &str {
+        "binance"
+    }
+
+    fn links(&self) -> &[Link] {
+        &[]
+    }
+
+    fn subscriptions(&self) -> &[Subscription] {
+        &self.subscriptions
+    }
+
+    fn handle(&mut self, input: Input<'_>, _now_ms: i64, output: &mut Output) {
+        if let Input::Fetched { status: 200, body, .. } = input {
+            let state = parse_object(body).unwrap();
+            output.updates.push(Update::new(Topic::new("slate.test").unwrap(), None, Change::State(state)));
+            output.alive.push(0);
+        }
+        output.fetches.push(Fetch { url: self.url.clone(), delay_ms: 10 });
+    }
+}
+
+#[tokio::test]
+async fn a_polled_provider_is_live_down_and_live_again() {
+    let mut polls = 0;
+    let http = http_server(move |_| {
+        polls += 1;
+        match polls {
+            1 => ("200 OK", r#"{"a":1}"#.into()),
+            2..=9 => ("500 Oops", String::new()),
+            10 => ("200 OK", "x".repeat(2_000)),
+            _ => ("200 OK", r#"{"a":2}"#.into()),
+        }
+    })
+    .await;
+    let subscription = Subscription { name: "/".into(), topics: Vec::new(), silence_ms: None };
+    let adapter = Box::new(Poller { url: format!("http://{http}/"), subscriptions: vec![subscription] });
+    let limits = Limits { body_bytes_max: 1_000, watch_interval_ms: 10, fetches_per_min: 1_000, ..Limits::default() };
+    let mut feed = Feed::start_with(|outlet, signal| run(adapter, outlet, limits, Hosts::default(), signal, None));
+    feed.state("connecting").await;
+    feed.state("live").await;
+    let down = feed.state("down").await;
+    assert!(down.contains("HTTP 500"), "{down}");
+    feed.state("live").await;
+    assert!(feed.counters.fetch_failures.load(Relaxed) >= 9, "a body above the cap is a failure");
     feed.stop().await;
 }
 

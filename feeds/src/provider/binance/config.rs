@@ -164,6 +164,15 @@ impl BinanceConfig {
         }
     }
 
+    /// With an idle time-out that the venue's pings can keep a socket from.
+    pub fn limits(&self, venue: Venue) -> Limits {
+        let mut limits = self.limits.clone();
+        if limits.idle_timeout_ms > 0 {
+            limits.idle_timeout_ms = limits.idle_timeout_ms.max(venue.idle_timeout_ms());
+        }
+        limits
+    }
+
     pub(super) fn trades(&self, venue: Venue) -> TradeStream {
         self.trades.unwrap_or(if venue.is_futures() { TradeStream::Agg } else { TradeStream::Trade })
     }

@@ -1,6 +1,6 @@
 //! REST answers: depth snapshots, bars, the instrument table.
 
-use super::message::{Depth, KlineRow};
+use super::message::{Depth, ExchangeInfo, KlineRow};
 use super::rest::Endpoint;
 use super::{Binance, instruments};
 use crate::adapter::{Fetch, Output};
@@ -85,11 +85,26 @@ impl Binance {
             output.counts.rejected += 1;
             return;
         };
+        self.warn_unlisted(url, &table);
         for info in &table.symbols {
             let Some(index) = self.by_native.get(&*info.symbol) else { continue };
             let topic = self.symbols[*index].topics.instrument.clone();
             let state = instruments::state(self.venue, info);
             output.updates.push(Update::new(topic, None, Change::State(state)));
+        }
+    }
+
+    /// A full table that lacks a configured symbol: its streams will be silent for ever.
+    fn warn_unlisted(&self, url: &str, table: &ExchangeInfo<'_>) {
+        let is_full = !url.contains('?');
+        for symbol in self.symbols.iter().filter(|_| is_full) {
+            if !table.symbols.iter().any(|info| info.symbol == symbol.native) {
+                tracing::warn!(
+                    provider = self.venue.name(),
+                    symbol = symbol.native,
+                    "the venue does not list this symbol"
+                );
+            }
         }
     }
 
