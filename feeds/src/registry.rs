@@ -3,7 +3,7 @@
 use crate::adapter::Adapter;
 use crate::capture::Head;
 use crate::outlet::Outlet;
-use crate::provider::binance::{self, BinanceConfig, Venue};
+use crate::provider::binance::{Binance, BinanceConfig, Venue};
 use crate::provider::nhl::{Nhl, NhlConfig};
 use crate::supervise::{self, Hosts, Limits, Shutdown, Tap};
 use serde::{Deserialize, Serialize};
@@ -73,12 +73,12 @@ impl FeedConfig {
         }
     }
 
-    /// The limits as meant: futures ping only every 3 minutes, so their sockets may idle for longer.
+    /// The limits as meant: an idle time-out is raised to what the provider's pings need.
     pub fn limits(&self) -> Limits {
         match self {
-            FeedConfig::Binance(config) => venue_limits(Venue::Binance, config),
-            FeedConfig::BinanceUs(config) => venue_limits(Venue::BinanceUs, config),
-            FeedConfig::BinanceFutures(config) => venue_limits(Venue::BinanceFutures, config),
+            FeedConfig::Binance(config) => config.limits(Venue::Binance),
+            FeedConfig::BinanceUs(config) => config.limits(Venue::BinanceUs),
+            FeedConfig::BinanceFutures(config) => config.limits(Venue::BinanceFutures),
             FeedConfig::Nhl(_) => Limits::default(),
         }
     }
@@ -86,20 +86,12 @@ impl FeedConfig {
     /// The adapter, with no connection made. Symbols that [`FeedConfig::validate`] complains of are left out.
     pub fn build(&self) -> Box<dyn Adapter> {
         match self {
-            FeedConfig::Binance(config) => Box::new(binance::Binance::new(Venue::Binance, config)),
-            FeedConfig::BinanceUs(config) => Box::new(binance::Binance::new(Venue::BinanceUs, config)),
-            FeedConfig::BinanceFutures(config) => Box::new(binance::Binance::new(Venue::BinanceFutures, config)),
+            FeedConfig::Binance(config) => Box::new(Binance::new(Venue::Binance, config)),
+            FeedConfig::BinanceUs(config) => Box::new(Binance::new(Venue::BinanceUs, config)),
+            FeedConfig::BinanceFutures(config) => Box::new(Binance::new(Venue::BinanceFutures, config)),
             FeedConfig::Nhl(config) => Box::new(Nhl::new(config.clone())),
         }
     }
-}
-
-fn venue_limits(venue: Venue, config: &BinanceConfig) -> Limits {
-    let mut limits = config.limits.clone();
-    if limits.idle_timeout_ms > 0 {
-        limits.idle_timeout_ms = limits.idle_timeout_ms.max(venue.idle_timeout_ms());
-    }
-    limits
 }
 
 /// Starts a feed on the current tokio runtime (time and I/O enabled). It ends on `shutdown` or when `outlet`'s receiver
@@ -120,6 +112,8 @@ pub fn for_replay(provider: &str, head: &Head) -> Result<Box<dyn Adapter>, Repla
     if provider == "nhl" {
         return Ok(Box::new(Nhl::for_replay()));
     }
-    let venue = Venue::by_name(provider).ok_or_else(|| ReplayError::UnknownProvider(provider.to_owned()))?;
-    Ok(Box::new(binance::Binance::for_replay(venue, head)?))
+    match Venue::by_name(provider) {
+        Some(venue) => Ok(Box::new(Binance::for_replay(venue, head)?)),
+        None => Err(ReplayError::UnknownProvider(provider.to_owned())),
+    }
 }

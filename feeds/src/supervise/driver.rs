@@ -126,14 +126,31 @@ impl Driver {
     fn watch(&mut self, now_ms: i64) {
         self.next_watch_ms = now_ms + self.watch_interval_ms;
         self.sockets.check(now_ms);
-        let mut marks = Vec::new();
-        for silent in self.watchdog.check(now_ms) {
-            tracing::warn!(provider = self.adapter.provider(), subscription = self.name_of(silent), "silent too long");
-            self.mark(silent, true, &mut marks);
+        let silent = self.watchdog.check(now_ms);
+        if let Some(first) = silent.first() {
+            let (provider, example) = (self.adapter.provider(), self.name_of(*first));
+            tracing::warn!(provider, count = silent.len(), example, "subscriptions silent for too long");
         }
+        let mut marks = Vec::new();
+        silent.into_iter().for_each(|index| self.mark(index, true, &mut marks));
         self.outlet.publish(now_ms, &mut marks);
+        self.replace_silent_links(now_ms);
         self.say_status(now_ms);
         self.rejects.report(self.adapter.provider(), now_ms);
+    }
+
+    /// A link on which everything that is watched is silent may have lost its subscriptions though its pings go on
+    /// (Binance after 24 h): try another connection. The old one stays until the new one delivers.
+    fn replace_silent_links(&mut self, now_ms: i64) {
+        for link in (0..self.facts.links).map(LinkId) {
+            let indices = self.subscriptions_on(link);
+            let mut watched = indices.iter().filter_map(|index| self.watchdog.is_silent(*index, now_ms)).peekable();
+            if watched.peek().is_some() && watched.all(|is_silent| is_silent) {
+                drop(watched);
+                self.sockets.replace(link);
+                indices.into_iter().for_each(|index| self.watchdog.restart(index, now_ms));
+            }
+        }
     }
 
     fn take(&mut self, event: Event) {

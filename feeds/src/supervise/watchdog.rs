@@ -56,6 +56,20 @@ impl Watchdog {
         if was_down && watch.silence_ms.is_none() { std::mem::take(&mut watch.is_stale) } else { false }
     }
 
+    /// Has it been silent for longer than it may be, since its last sign of life or the last [`Watchdog::restart`]?
+    /// `None`: any silence of it is normal.
+    pub fn is_silent(&self, index: usize, now_ms: i64) -> Option<bool> {
+        let watch = self.watches.get(index)?;
+        Some((now_ms - watch.since_ms).max(0).unsigned_abs() > watch.silence_ms?)
+    }
+
+    /// Something was done about its silence: wait anew. What is stale stays so until data comes.
+    pub fn restart(&mut self, index: usize, now_ms: i64) {
+        if let Some(watch) = self.watches.get_mut(index) {
+            watch.since_ms = now_ms;
+        }
+    }
+
     /// Those that become stale now.
     pub fn check(&mut self, now_ms: i64) -> Vec<usize> {
         let mut silent = Vec::new();
@@ -109,6 +123,16 @@ mod tests {
         assert!(watchdog.link_up(1, 10), "any silence is normal");
         assert!(!watchdog.link_up(1, 10));
         assert!(watchdog.alive(0, 20));
+    }
+
+    #[test]
+    fn a_restart_waits_anew_and_leaves_the_mark() {
+        let mut watchdog = watchdog(&[Some(1_000), None]);
+        assert_eq!(watchdog.check(2_000), [0]);
+        assert_eq!((watchdog.is_silent(0, 2_000), watchdog.is_silent(1, 2_000)), (Some(true), None));
+        watchdog.restart(0, 2_000);
+        assert_eq!(watchdog.is_silent(0, 3_000), Some(false));
+        assert!(watchdog.alive(0, 3_000), "it was stale all the time");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What may be configured about a Binance venue, and what is wrong with it.
 
 use super::Venue;
+use super::streams::StreamKind;
 use crate::registry::Problem;
 use crate::supervise::Limits;
 use serde::{Deserialize, Serialize};
@@ -114,6 +115,20 @@ impl Default for Silence {
     }
 }
 
+impl Silence {
+    /// `None`: any silence is normal.
+    pub(super) fn of(&self, kind: StreamKind) -> Option<u64> {
+        let ms = match kind {
+            StreamKind::Trade | StreamKind::AggTrade => self.trade_ms,
+            StreamKind::BookTicker => self.quote_ms,
+            StreamKind::TopBook | StreamKind::DiffBook => self.book_ms,
+            StreamKind::Kline => self.bar_ms,
+            StreamKind::Ticker => self.ticker_ms,
+        };
+        (ms > 0).then_some(ms)
+    }
+}
+
 impl BinanceConfig {
     /// Everything that is wrong, at once; keys are relative to the feed.
     pub fn validate(&self) -> Vec<Problem> {
@@ -147,6 +162,15 @@ impl BinanceConfig {
                 problems.push(Problem::new(format!("symbols[{index}]"), format!("'{symbol}' stands there twice")));
             }
         }
+    }
+
+    /// With an idle time-out that the venue's pings can keep a socket from.
+    pub fn limits(&self, venue: Venue) -> Limits {
+        let mut limits = self.limits.clone();
+        if limits.idle_timeout_ms > 0 {
+            limits.idle_timeout_ms = limits.idle_timeout_ms.max(venue.idle_timeout_ms());
+        }
+        limits
     }
 
     pub(super) fn trades(&self, venue: Venue) -> TradeStream {

@@ -1,30 +1,254 @@
-//! Binance spot, Binance.US and Binance USD-M futures.
+//! Binance spot, Binance.US and Binance USD-M futures: one protocol, three venues.
+//!
+//! Streams are named in the connection's URL, so nothing is ever sent. Books are self-contained snapshots, or changes
+//! kept in sync by REST snapshots (`book.rs`); bars are filled in over REST; the instrument table comes from
+//! exchangeInfo. Sources: binance-docs.github.io "WebSocket Streams" and "Market Data endpoints".
 
+mod bars;
+mod book;
 mod config;
+mod control;
+mod fetched;
+mod instruments;
+mod levels;
+mod message;
+mod rest;
+mod streams;
+mod symbols;
+mod translate;
 mod venue;
 
 pub use config::{BinanceConfig, BookSource, Kind, Silence, TickerStream, TradeStream};
 pub use venue::Venue;
 
-use crate::adapter::{Adapter, Input, Link, Output, Subscription};
+use crate::adapter::{Adapter, Fetch, Input, Link, LinkId, Output, Subscription};
 use crate::capture::Head;
 use crate::registry::ReplayError;
+use book::Outcome;
+use rest::Rest;
+use std::collections::HashMap;
+use streams::{Stream, StreamKind};
+use symbols::{Symbol, Topics};
+use translate::Read;
+
+/// Between two fetches after a connect, in ms: of a weight of 6000 a minute a depth snapshot takes 50, klines 2.
+const DEPTH_SPACING_MS: u64 = 500;
+const KLINES_SPACING_MS: u64 = 50;
 
 /// The adapter.
 pub struct Binance {
     venue: Venue,
+    rest: Rest,
+    book_levels: usize,
+    bar_backfill: u32,
+    instruments_refresh_ms: i64,
     links: Vec<Link>,
+    links_open: Vec<bool>,
+    streams: Vec<Stream>,
+    /// Same indices as `streams`.
     subscriptions: Vec<Subscription>,
+    /// Same indices as `streams`: the symbol of each.
+    symbol_of: Vec<usize>,
+    by_name: HashMap<String, usize>,
+    symbols: Vec<Symbol>,
+    /// Built once: the hot path asks it and cuts no strings.
+    by_native: HashMap<String, usize>,
+    buffers: simd_json::Buffers,
 }
 
 impl Binance {
-    pub fn new(venue: Venue, _config: &BinanceConfig) -> Binance {
-        Binance { venue, links: Vec::new(), subscriptions: Vec::new() }
+    /// For a validated configuration; symbols that are not `BASE-QUOTE` are left out.
+    pub fn new(venue: Venue, config: &BinanceConfig) -> Binance {
+        let (streams, links) = streams::wanted(venue, config);
+        let names = config.symbols.iter().filter_map(|name| Some((config::native(name)?, name.clone()))).collect();
+        Binance::build(venue, config, streams, links, &names)
     }
 
-    /// Configures itself from a capture's connection addresses.
-    pub fn for_replay(venue: Venue, _head: &Head) -> Result<Binance, ReplayError> {
-        Ok(Binance { venue, links: Vec::new(), subscriptions: Vec::new() })
+    /// Configured from a capture: streams from the addresses of its connections, names from its exchangeInfo.
+    pub fn for_replay(venue: Venue, head: &Head) -> Result<Binance, ReplayError> {
+        let (streams, links) = streams::recorded(&head.addrs);
+        if streams.is_empty() {
+            return Err(ReplayError::NothingSubscribed("no connection names a stream we know"));
+        }
+        let tables: Vec<_> = head.bodies.iter().filter_map(|(_, body)| instruments::parse(body).ok()).collect();
+        let names = streams.iter().map(|stream| {
+            let name = instruments::canonical(&stream.native, &tables);
+            (stream.native.clone(), name)
+        });
+        let config = BinanceConfig { bar_backfill: 0, ..BinanceConfig::default() };
+        Ok(Binance::build(venue, &config, streams.clone(), links, &names.collect()))
+    }
+
+    fn build(
+        venue: Venue,
+        config: &BinanceConfig,
+        streams: Vec<Stream>,
+        links: Vec<Link>,
+        names: &HashMap<String, String>,
+    ) -> Binance {
+        let mut binance = Binance {
+            venue,
+            rest: Rest::new(venue, config.rest_url.as_deref()),
+            book_levels: config.book_levels,
+            bar_backfill: config.bar_backfill,
+            instruments_refresh_ms: i64::try_from(config.instruments_refresh_s).map_or(i64::MAX, |s| s * 1_000),
+            links_open: vec![false; links.len()],
+            links,
+            streams: Vec::with_capacity(streams.len()),
+            subscriptions: Vec::with_capacity(streams.len()),
+            symbol_of: Vec::with_capacity(streams.len()),
+            by_name: HashMap::new(),
+            symbols: Vec::new(),
+            by_native: HashMap::new(),
+            buffers: simd_json::Buffers::default(),
+        };
+        for stream in streams {
+            let name = names.get(&stream.native).unwrap_or(&stream.native).clone();
+            binance.add(stream, &name, &config.silence);
+        }
+        binance
+    }
+
+    fn add(&mut self, stream: Stream, canonical: &str, silence: &Silence) {
+        let Some(symbol) = self.symbol(&stream.native, canonical) else { return };
+        let (index, state) = (self.streams.len(), &mut self.symbols[symbol]);
+        // Why: where best prices come too, a silent ticker does not make the quote old.
+        let is_extra = stream.kind == StreamKind::Ticker && state.has_quotes;
+        let topic = state.topics.of(stream.kind).clone();
+        state.add(&stream, index, self.venue);
+        self.subscriptions.push(Subscription {
+            name: stream.name.clone(),
+            topics: if is_extra { Vec::new() } else { vec![topic] },
+            silence_ms: silence.of(stream.kind),
+        });
+        self.by_name.insert(stream.name.clone(), index);
+        self.symbol_of.push(symbol);
+        self.streams.push(stream);
+    }
+
+    /// The symbol's index, made if it is new; `None` if its name makes no topic.
+    fn symbol(&mut self, native: &str, canonical: &str) -> Option<usize> {
+        if let Some(index) = self.by_native.get(native) {
+            return Some(*index);
+        }
+        let topics = Topics::new(self.venue, canonical).ok()?;
+        self.symbols.push(Symbol::new(native, topics));
+        self.by_native.insert(native.to_owned(), self.symbols.len() - 1);
+        Some(self.symbols.len() - 1)
+    }
+
+    fn opened(&mut self, link: LinkId, output: &mut Output) {
+        let Some(is_open) = self.links_open.get_mut(link.0) else { return };
+        // A second connection of an open link changes nothing: what it repeats is dropped.
+        if std::mem::replace(is_open, true) {
+            return;
+        }
+        let mut delay_ms = 0;
+        for index in 0..self.streams.len() {
+            if self.streams[index].link != link.0 {
+                continue;
+            }
+            let kind = self.streams[index].kind;
+            if matches!(kind, StreamKind::TopBook | StreamKind::DiffBook) {
+                // An open connection makes no old book fresh.
+                translate::mark_broken(&self.symbols[self.symbol_of[index]], output);
+            }
+            match kind {
+                StreamKind::DiffBook => {
+                    self.fetch_depth(self.symbol_of[index], delay_ms, output);
+                    delay_ms += DEPTH_SPACING_MS;
+                }
+                StreamKind::Kline if self.bar_backfill > 0 => {
+                    let url = self.rest.klines(&self.streams[index].native, self.bar_backfill);
+                    output.fetches.push(Fetch { url, delay_ms });
+                    delay_ms += KLINES_SPACING_MS;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn closed(&mut self, link: LinkId, output: &mut Output) {
+        let Some(is_open) = self.links_open.get_mut(link.0) else { return };
+        *is_open = false;
+        for index in 0..self.streams.len() {
+            if self.streams[index].link != link.0 {
+                continue;
+            }
+            let symbol = &mut self.symbols[self.symbol_of[index]];
+            match self.streams[index].kind {
+                StreamKind::BookTicker => symbol.quote_id = i64::MIN,
+                StreamKind::TopBook if symbol.top_id > i64::MIN => {
+                    symbol.top_id = i64::MIN;
+                    translate::break_book(symbol, output);
+                }
+                StreamKind::DiffBook if symbol.diff_book.as_mut().is_some_and(book::DiffBook::lose) => {
+                    translate::break_book(symbol, output);
+                }
+                _ => {}
+            }
+        }
+        self.count_out_of_sync(output);
+    }
+
+    fn frame(&mut self, link: LinkId, bytes: &mut [u8], output: &mut Output) {
+        output.counts.frames += 1;
+        let Some(index) = translate::stream_name(bytes).and_then(|name| self.by_name.get(name)).copied() else {
+            return self.control(link, bytes, output);
+        };
+        let (kind, symbol) = (self.streams[index].kind, &mut self.symbols[self.symbol_of[index]]);
+        match translate::translate(kind, symbol, self.book_levels, bytes, &mut self.buffers, output) {
+            Ok(Read::Fresh) => output.alive.push(index),
+            Ok(Read::Repeated) => {}
+            Ok(Read::Diff(diff)) => self.diff(self.symbol_of[index], diff, output),
+            Err(_) => output.counts.rejected += 1,
+        }
+        if kind == StreamKind::TopBook && output.out_of_sync > 0 {
+            self.count_out_of_sync(output);
+        }
+    }
+
+    fn diff(&mut self, symbol: usize, diff: message::Diff, output: &mut Output) {
+        let event_ms = diff.event_ms;
+        let Some(book) = &mut self.symbols[symbol].diff_book else { return };
+        let outcome = book.diff(diff);
+        self.settle(symbol, outcome, Some(event_ms), output);
+    }
+
+    /// Does what the outcome of a change or a snapshot asks for.
+    fn settle(&mut self, index: usize, outcome: Outcome, te: Option<i64>, output: &mut Output) {
+        let symbol = &mut self.symbols[index];
+        match outcome {
+            Outcome::Nothing => return,
+            Outcome::Changed | Outcome::Synced { .. } => {
+                let Some(book) = &symbol.diff_book else { return };
+                let top = book.levels().top(self.book_levels);
+                translate::publish_book(symbol, top, te, output);
+                output.alive.extend(symbol.book_stream);
+            }
+            Outcome::Broken => {
+                output.counts.gaps += 1;
+                translate::break_book(symbol, output);
+                self.fetch_depth(index, 0, output);
+            }
+            // Why a pause: the same cache would give the same snapshot again.
+            Outcome::SnapshotTooOld => self.fetch_depth(index, 1_000, output),
+        }
+        if outcome != Outcome::Changed {
+            self.count_out_of_sync(output);
+        }
+    }
+
+    /// Asks for a depth snapshot unless one is on its way or none is needed.
+    fn fetch_depth(&mut self, symbol: usize, delay_ms: u64, output: &mut Output) {
+        let symbol = &mut self.symbols[symbol];
+        if symbol.diff_book.as_mut().is_some_and(book::DiffBook::wants_fetch) {
+            output.fetches.push(Fetch { url: self.rest.depth(&symbol.native), delay_ms });
+        }
+    }
+
+    fn count_out_of_sync(&self, output: &mut Output) {
+        output.out_of_sync = self.symbols.iter().filter(|symbol| symbol.is_out_of_sync()).count();
     }
 }
 
@@ -41,5 +265,24 @@ impl Adapter for Binance {
         &self.subscriptions
     }
 
-    fn handle(&mut self, _input: Input<'_>, _now_ms: i64, _output: &mut Output) {}
+    fn link_of(&self, subscription: usize) -> Option<LinkId> {
+        self.streams.get(subscription).map(|stream| LinkId(stream.link))
+    }
+
+    fn handle(&mut self, input: Input<'_>, now_ms: i64, output: &mut Output) {
+        match input {
+            Input::Start | Input::Wake => {
+                self.count_out_of_sync(output);
+                self.fetch_instruments(now_ms, output);
+            }
+            Input::Opened(link) => self.opened(link, output),
+            Input::Closed(link) => self.closed(link, output),
+            Input::Frame(link, bytes) => self.frame(link, bytes, output),
+            Input::Fetched { url, status, body } => {
+                output.counts.frames += 1;
+                self.fetched(url, Some((status, body)), now_ms, output);
+            }
+            Input::FetchFailed { url } => self.fetched(url, None, now_ms, output),
+        }
+    }
 }

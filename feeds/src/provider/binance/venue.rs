@@ -53,7 +53,7 @@ impl Venue {
     }
 
     /// Shortest idle time-out that pings can keep a socket from: they come every 20 s, on futures every 3 min.
-    pub(crate) fn idle_timeout_ms(self) -> u64 {
+    pub(super) fn idle_timeout_ms(self) -> u64 {
         if self.is_futures() { 400_000 } else { 50_000 }
     }
 

@@ -1,0 +1,128 @@
+//! Feeds as a TOML file writes them.
+
+use feeds::provider::binance::{BinanceConfig, BookSource, Kind, TradeStream};
+use feeds::registry::{FeedConfig, PROVIDERS, ReplayError, for_replay};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    feed: Vec<FeedConfig>,
+}
+
+fn parse(text: &str) -> Result<Vec<FeedConfig>, String> {
+    toml::from_str::<File>(text).map(|file| file.feed).map_err(|error| error.to_string())
+}
+
+#[test]
+fn every_key_is_read() {
+    let feeds = parse(
+        r#"
+        [[feed]]
+        provider = "binance"
+        symbols = ["BTC-USDT", "1INCH-USDT"]
+        kinds = ["trade", "quote", "book", "bar", "ticker"]
+        ws_url = "ws://127.0.0.1:9001"
+        rest_url = "http://127.0.0.1:9002"
+        trades = "agg"
+        book = "diff"
+        book_levels = 100
+        ticker = "full"
+        bar_backfill = 0
+        instruments_refresh_s = 0
+        silence = { trade_ms = 1, quote_ms = 2, book_ms = 3, bar_ms = 4, ticker_ms = 5 }
+        [feed.limits]
+        backoff_min_ms = 500
+        idle_timeout_ms = 0
+
+        [[feed]]
+        provider = "binance_us"
+        symbols = ["BTC-USD"]
+
+        [[feed]]
+        provider = "binance_futures"
+        symbols = ["BTC-USDT", "BTC-USDT_230630"]
+        "#,
+    )
+    .unwrap();
+    let FeedConfig::Binance(first) = &feeds[0] else { panic!("{:?}", feeds[0]) };
+    assert_eq!((first.trades, first.book, first.book_levels), (Some(TradeStream::Agg), BookSource::Diff, 100));
+    assert_eq!((first.limits.backoff_min_ms, first.limits.backoff_max_ms), (500, 60_000));
+    assert_eq!(first.kinds.last(), Some(&Kind::Ticker));
+    assert_eq!(feeds[0].limits().idle_timeout_ms, 0, "never");
+    assert_eq!(feeds[2].limits().idle_timeout_ms, 400_000, "pings come every 3 minutes");
+    for feed in &feeds {
+        assert_eq!(feed.validate(), [], "{}", feed.provider());
+        assert!(PROVIDERS.contains(&feed.provider()));
+        assert_eq!(feed.build().provider(), feed.provider());
+    }
+    let adapter = feeds[0].build();
+    assert!(
+        adapter.links()[0].url.starts_with("ws://127.0.0.1:9001/stream?streams=btcusdt@aggTrade/btcusdt@bookTicker")
+    );
+    assert_eq!(adapter.subscriptions().len(), 10);
+    assert_eq!(adapter.subscriptions()[0].silence_ms, Some(1));
+}
+
+#[test]
+fn all_problems_are_reported_at_once() {
+    let text = r#"
+        [[feed]]
+        provider = "binance"
+        symbols = ["BTCUSDT", "BTC-USDT", "BTC-USDT", "btc-usdt", "-"]
+        kinds = []
+        ws_url = "http://x"
+        rest_url = "https://"
+        book_levels = 21
+        bar_backfill = 1001
+        limits = { backoff_min_ms = 0, watch_interval_ms = 501 }
+    "#;
+    let problems = parse(text).unwrap()[0].validate();
+    let keys: Vec<&str> = problems.iter().map(|problem| &*problem.key).collect();
+    assert_eq!(
+        keys,
+        [
+            "symbols[0]",
+            "symbols[2]",
+            "symbols[3]",
+            "symbols[4]",
+            "kinds",
+            "ws_url",
+            "rest_url",
+            "book_levels",
+            "bar_backfill",
+            "limits.backoff_min_ms",
+            "limits.watch_interval_ms"
+        ]
+    );
+    assert_eq!(problems[0].to_string(), "symbols[0]: 'BTCUSDT' is not BASE-QUOTE");
+    assert_eq!(BinanceConfig::default().validate().len(), 1, "no symbols");
+}
+
+#[test]
+fn unknown_keys_and_names_are_refused() {
+    for (text, word) in [
+        ("[[feed]]\nprovider = \"binanse\"", "binanse"),
+        ("[[feed]]\nprovider = \"binance\"\nsymbol = [\"BTC-USDT\"]", "symbol"),
+        ("[[feed]]\nprovider = \"binance\"\nlimits = { backof = 1 }", "backof"),
+        ("[[feed]]\nprovider = \"binance\"\nkinds = [\"trades\"]", "trades"),
+        ("[[feed]]\nsymbols = []", "provider"),
+    ] {
+        let error = parse(text).unwrap_err();
+        assert!(error.contains(word), "{error}");
+    }
+}
+
+#[test]
+fn a_configuration_survives_being_written() {
+    let feed = parse("[[feed]]\nprovider = \"binance\"\nsymbols = [\"BTC-USDT\"]").unwrap().remove(0);
+    let text = serde_json::to_string(&feed).unwrap();
+    assert_eq!(serde_json::from_str::<FeedConfig>(&text).unwrap(), feed, "{text}");
+}
+
+#[test]
+fn a_capture_that_says_nothing_cannot_be_played() {
+    let head = feeds::capture::Head::default();
+    assert!(matches!(for_replay("binanse", &head), Err(ReplayError::UnknownProvider(_))));
+    assert!(matches!(for_replay("binance", &head), Err(ReplayError::NothingSubscribed(_))));
+}

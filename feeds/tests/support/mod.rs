@@ -1,0 +1,106 @@
+//! What the tests of this crate share: where recordings are, and the state of topics as a reader would hold it.
+#![allow(dead_code, reason = "each test binary uses a part")]
+
+use feeds::adapter::{Adapter, Input, Output};
+use feeds::model::{Change, Object, Update, merge};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// A recording; `None`, said aloud, where there are none.
+#[expect(clippy::print_stdout, reason = "a skipped test says so")]
+pub fn recording(name: &str) -> Option<PathBuf> {
+    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data");
+    let root = std::env::var_os("FANWIRE_SHARED_DATA").map_or_else(|| PathBuf::from(default), PathBuf::from);
+    let path = root.join(name);
+    if !path.exists() {
+        println!("SKIPPED: ../shared/data not found");
+        return None;
+    }
+    Some(path)
+}
+
+/// Topics as someone sees them who reads every update.
+#[derive(Debug, Default)]
+pub struct Topics {
+    pub states: BTreeMap<String, Object>,
+    pub events: BTreeMap<String, Vec<Object>>,
+    pub resets: Vec<String>,
+    pub stale: Vec<(String, bool)>,
+    pub lost: Vec<(String, Option<u64>)>,
+}
+
+impl Topics {
+    pub fn take(&mut self, updates: &mut Vec<Update>) {
+        for update in updates.drain(..) {
+            self.apply(update);
+        }
+    }
+
+    fn apply(&mut self, update: Update) {
+        let topic = update.topic.as_str().to_owned();
+        match update.change {
+            Change::Patch(patch) => {
+                merge(self.states.entry(topic).or_default(), &patch);
+            }
+            Change::State(state) => {
+                self.states.insert(topic, state);
+            }
+            Change::Reset(state) => {
+                self.resets.push(topic.clone());
+                self.states.insert(topic, state);
+            }
+            Change::Event(event) => self.events.entry(topic).or_default().push(event),
+            Change::Lost(count) => self.lost.push((topic, count)),
+            Change::Stale(stale) => self.stale.push((topic, stale)),
+            Change::Retire => {
+                self.states.remove(&topic);
+            }
+        }
+    }
+
+    pub fn state(&self, topic: &str) -> String {
+        self.states.get(topic).map(Object::to_string).unwrap_or_default()
+    }
+
+    pub fn events(&self, topic: &str) -> Vec<String> {
+        self.events.get(topic).map(|events| events.iter().map(Object::to_string).collect()).unwrap_or_default()
+    }
+}
+
+/// An adapter without a supervisor: inputs go in by hand.
+pub struct Bench {
+    pub adapter: Box<dyn Adapter>,
+    pub output: Output,
+    pub topics: Topics,
+    pub now_ms: i64,
+}
+
+impl Bench {
+    pub fn new(adapter: Box<dyn Adapter>) -> Bench {
+        Bench { adapter, output: Output::default(), topics: Topics::default(), now_ms: 1_700_000_000_000 }
+    }
+
+    /// Handles one input; its updates are in `topics`, the rest stays in `output` until it is taken.
+    pub fn handle(&mut self, input: Input<'_>) {
+        self.adapter.handle(input, self.now_ms, &mut self.output);
+        self.topics.take(&mut self.output.updates);
+    }
+
+    pub fn frame(&mut self, link: usize, text: &str) {
+        self.handle(Input::Frame(feeds::adapter::LinkId(link), &mut text.as_bytes().to_vec()));
+    }
+
+    pub fn fetched(&mut self, url: &str, status: u16, body: &str) {
+        self.handle(Input::Fetched { url, status, body: &mut body.as_bytes().to_vec() });
+    }
+
+    /// The URLs asked for since the last call.
+    pub fn fetches(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.output.fetches).into_iter().map(|fetch| fetch.url).collect()
+    }
+}
+
+/// What must happen soon: the test fails if it does not.
+pub async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(std::time::Duration::from_secs(20), future).await.expect("did not happen in 20 s")
+}
