@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
-  resolve: { conditions: ['source'] },
-  ssr: { resolve: { conditions: ['source'] } },
+  resolve: { conditions: ['fanwire-source'] },
+  ssr: { resolve: { conditions: ['fanwire-source'] } },
   test: { include: ['{sdk,demo}/test/**/*.test.ts'], testTimeout: 15_000 },
 });

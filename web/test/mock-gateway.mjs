@@ -43,7 +43,10 @@ function startFeeds(gateway, silent) {
   gateway.history = (topic, limit) => market.history(topic, limit);
   if (silent) return [];
   let n = 0;
-  return [setInterval(() => market.step(), MARKET_STEP_MS), setInterval(() => hockey.step(n++), HOCKEY_STEP_MS)];
+  return [
+    setInterval(() => market.step(), MARKET_STEP_MS),
+    setInterval(() => hockey.step(n++), HOCKEY_STEP_MS),
+  ];
 }
 
 function newEpoch() {

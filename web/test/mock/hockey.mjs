@@ -1,8 +1,14 @@
 /** An invented night of hockey: score, play and slate topics with goals, corrections and removals. */
 
 const TEAMS = {
-  BOS: 'Bruins', FLA: 'Panthers', TOR: 'Maple Leafs', NYR: 'Rangers', COL: 'Avalanche', VGK: 'Golden Knights',
-  EDM: 'Oilers', SEA: 'Kraken',
+  BOS: 'Bruins',
+  FLA: 'Panthers',
+  TOR: 'Maple Leafs',
+  NYR: 'Rangers',
+  COL: 'Avalanche',
+  VGK: 'Golden Knights',
+  EDM: 'Oilers',
+  SEA: 'Kraken',
 };
 const PERIOD_MS = 1_200_000;
 const KINDS = ['Shot on goal', 'Face-off', 'Hit', 'Blocked shot', 'Missed shot', 'Giveaway', 'Takeaway'];
@@ -12,13 +18,37 @@ export class Hockey {
     this.log = log;
     this.random = random;
     this.games = [
-      this.game('2024020033', 'FLA', 'BOS', { phase: 'live', ms: 754_000, period: 2, running: true, score: [2, 1] }),
-      this.game('2024020034', 'NYR', 'TOR', { phase: 'live', ms: 88_000, period: 3, running: true, score: [3, 3] }),
-      this.game('2024020035', 'VGK', 'COL', { phase: 'break', ms: 0, period: 1, breakMs: 585_000, score: [0, 1] }),
-      this.game('2024020036', 'SEA', 'EDM', { phase: 'scheduled', ms: null, period: null, score: [null, null] }),
+      this.game('2024020033', 'FLA', 'BOS', {
+        phase: 'live',
+        ms: 754_000,
+        period: 2,
+        running: true,
+        score: [2, 1],
+      }),
+      this.game('2024020034', 'NYR', 'TOR', {
+        phase: 'live',
+        ms: 88_000,
+        period: 3,
+        running: true,
+        score: [3, 3],
+      }),
+      this.game('2024020035', 'VGK', 'COL', {
+        phase: 'break',
+        ms: 0,
+        period: 1,
+        breakMs: 585_000,
+        score: [0, 1],
+      }),
+      this.game('2024020036', 'SEA', 'EDM', {
+        phase: 'scheduled',
+        ms: null,
+        period: null,
+        score: [null, null],
+      }),
     ];
     for (const game of this.games) this.publish(game);
-    for (const game of this.games.slice(0, 3)) for (let n = 0; n < 8; n++) this.play(game, this.ordinary(game));
+    for (const game of this.games.slice(0, 3))
+      for (let n = 0; n < 8; n++) this.play(game, this.ordinary(game));
     log.publish('feed.nhl', { source: 'nhl', state: 'live', gaps: 0 });
   }
 
@@ -50,7 +80,14 @@ export class Hockey {
     game.score = game.score.map((goals, side) => goals + (side === home ? 1 : 0));
     const team = home ? game.home : game.away;
     const text = `Goal: ${TEAMS[team]} make it ${game.score.join(' – ')}`;
-    this.play(game, { type: 'goal', team, text, scoring: true, home_score: game.score[1], away_score: game.score[0] });
+    this.play(game, {
+      type: 'goal',
+      team,
+      text,
+      scoring: true,
+      home_score: game.score[1],
+      away_score: game.score[0],
+    });
   }
 
   ordinary(game) {
@@ -62,7 +99,15 @@ export class Hockey {
   play(game, fields) {
     const id = String(++game.order + 100);
     const clock = { ms: game.ms ?? 0, dir: 'down' };
-    const play = { id, order: game.order, rev: 0, action: 'add', period: period(game.period), clock, ...fields };
+    const play = {
+      id,
+      order: game.order,
+      rev: 0,
+      action: 'add',
+      period: period(game.period),
+      clock,
+      ...fields,
+    };
     game.plays.push(play);
     this.log.event(`play.nhl.${game.id}`, play);
   }
@@ -76,7 +121,13 @@ export class Hockey {
 
   remove(game) {
     const [play] = game.plays.splice(-3, 1);
-    if (play) this.log.event(`play.nhl.${game.id}`, { id: play.id, order: play.order, rev: play.rev + 1, action: 'remove' });
+    if (play)
+      this.log.event(`play.nhl.${game.id}`, {
+        id: play.id,
+        order: play.order,
+        rev: play.rev + 1,
+        action: 'remove',
+      });
   }
 
   publish(game) {
@@ -107,5 +158,7 @@ function period(n) {
 
 /** Null means absent. */
 function clean(object) {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== null && value !== undefined));
+  return Object.fromEntries(
+    Object.entries(object).filter(([, value]) => value !== null && value !== undefined),
+  );
 }

@@ -109,7 +109,9 @@ export class Log {
       return [...wanted.map((held) => this.snapshot(held, 'resume')), { ...at, full: true }];
     }
     const behind = new Set(wanted.filter((held) => held.evicted > offset).map((held) => held.topic));
-    const snaps = wanted.filter((held) => behind.has(held.topic)).map((held) => this.snapshot(held, 'resume'));
+    const snaps = wanted
+      .filter((held) => behind.has(held.topic))
+      .map((held) => this.snapshot(held, 'resume'));
     const entries = this.entries.filter(
       (e) => e.o > offset && !behind.has(e.topic) && patterns.some((p) => matches(p, e.topic)),
     );

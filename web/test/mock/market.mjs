@@ -27,7 +27,13 @@ export class Market {
     }
     this.log.publish(`instrument.binance.${coin.symbol}`, instrument(coin));
     this.publishAll(coin);
-    this.log.publish('feed.binance', { source: 'binance', state: 'live', gaps: 0, resyncs: 0, latency_ms_p50: 18 });
+    this.log.publish('feed.binance', {
+      source: 'binance',
+      state: 'live',
+      gaps: 0,
+      resyncs: 0,
+      latency_ms_p50: 18,
+    });
     this.log.publish('feed.kraken', { source: 'kraken', state: 'stale', gaps: 1, reason: 'silent for 12 s' });
   }
 
@@ -57,7 +63,11 @@ export class Market {
       volume: Number(coin.bars.reduce((sum, bar) => sum + bar.v, 0).toFixed(4)),
       window: '24h',
     });
-    log.publish(`book.${at}`, { depth: LEVELS, bids: this.side(coin, bid, -1), asks: this.side(coin, ask, 1) });
+    log.publish(`book.${at}`, {
+      depth: LEVELS,
+      bids: this.side(coin, bid, -1),
+      asks: this.side(coin, ask, 1),
+    });
     const live = coin.bars.slice(-BARS_LIVE).map(({ t, ...bar }) => [t, bar]);
     log.publish(`bar.1m.${at}`, Object.fromEntries(live));
   }
@@ -69,7 +79,8 @@ export class Market {
   }
 
   side(coin, from, direction) {
-    const held = this.log.topics.get(`book.binance.${coin.symbol}`)?.data[direction < 0 ? 'bids' : 'asks'] ?? {};
+    const held =
+      this.log.topics.get(`book.binance.${coin.symbol}`)?.data[direction < 0 ? 'bids' : 'asks'] ?? {};
     const levels = {};
     for (let n = 0; n < LEVELS; n++) {
       const price = String(round(from + direction * n * coin.tick * 3, coin));
