@@ -47,11 +47,11 @@ export class Client {
     lost: 0,
     resets: 0,
   };
+  readonly url: URL;
   private readonly emitter = new Emitter<ClientEvents>();
   private readonly store: TopicStore;
   private readonly subscriptions = new Subscriptions();
   private readonly env: Environment;
-  private readonly base: URL;
   private readonly watchdog = new Watchdog(
     () => this.send({ op: 'ping', id: this.nextId() }),
     () => this.down('silent'),
@@ -77,7 +77,7 @@ export class Client {
       random: Math.random,
       ...options.environment,
     };
-    this.base = new URL(options.url);
+    this.url = new URL(options.url);
     this.kind = options.transport ?? 'ws';
     this.store = new TopicStore(options.eventsMax);
     this.subscriptions.add(options.topics);
@@ -173,7 +173,7 @@ export class Client {
     this.setStatus('connecting');
     const { rate, linger_ms } = this.options;
     const options = this.kind === 'poll' ? {} : { rate, linger_ms };
-    const request: Request = { base: this.base, topics: this.subscriptions.all, cursor, options };
+    const request: Request = { base: this.url, topics: this.subscriptions.all, cursor, options };
     this.link = this.openLink(request);
   }
 
@@ -375,19 +375,18 @@ export class Client {
       advised === undefined ? backoffMs(this.attempt, this.env.random) : advisedMs(advised, this.env.random);
     this.attempt++;
     this.setStatus('waiting', reason, wait);
-    this.openAfter(wait);
+    this.timer = setTimeout(() => this.reconnect(), wait);
   }
 
+  private reconnect(): void {
+    this.counters.reconnects++;
+    this.open();
+  }
+
+  /** On purpose, so at once and not counted. */
   private reopen(): void {
     this.cut();
-    this.openAfter(0);
-  }
-
-  private openAfter(ms: number): void {
-    this.timer = setTimeout(() => {
-      this.counters.reconnects++;
-      this.open();
-    }, ms);
+    this.timer = setTimeout(() => this.open());
   }
 
   private cut(): void {

@@ -36,7 +36,7 @@ export class ScoreCard {
   update(state: TopicState, clockAt: number | undefined): void {
     this.score = state.data as Score;
     this.isStale = state.stale;
-    this.clockAt = this.score.clock?.asof ?? clockAt ?? this.clockAt;
+    this.clockAt = clockAt ?? this.clockAt;
   }
 
   draw(now: number, chosen: boolean): void {

@@ -6,8 +6,6 @@ export interface GameClock {
   ms?: number;
   dir?: 'down' | 'up' | 'none';
   running?: boolean;
-  /** When `ms` was true, Unix ms; if absent, the time of the message that brought it. */
-  asof?: number;
 }
 
 export interface Score {
