@@ -1,5 +1,6 @@
 /** What the page must do, on each transport. Every wait is for a condition and bounded by the time-out. */
 
+export const PHONE = { width: 390, height: 844 };
 const TRANSPORTS = ['ws', 'sse', 'poll'];
 
 export const checks = [
@@ -34,6 +35,7 @@ function switching(page, url) {
     ]),
     ['another symbol has candles and a price', () => otherSymbol(page)],
     ['a score changes', () => changes(page, scores)],
+    ['a phone shows it without scrolling sideways', () => fitsPhone(page)],
   ];
 }
 
@@ -132,6 +134,13 @@ async function otherSymbol(page) {
   await symbol.selectOption(other);
   await changes(page, textOf('price'));
   await candlesDrawn(page);
+}
+
+async function fitsPhone(page) {
+  const before = page.viewportSize();
+  await page.setViewportSize(PHONE);
+  await page.waitForFunction(() => document.documentElement.scrollWidth <= window.innerWidth);
+  await page.setViewportSize(before);
 }
 
 async function count(page, testId) {

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
-import { checks } from './checks.mjs';
+import { checks, PHONE } from './checks.mjs';
 import { spawnGateway } from './spawn.mjs';
 
 const BROWSER_ARGS = [
@@ -27,7 +27,6 @@ const BROWSER_ARGS = [
   '--disable-sync',
 ];
 const DESK = { width: 1280, height: 800 };
-const PHONE = { width: 390, height: 844 };
 
 const { values: options } = parseArgs({
   options: {

@@ -40,7 +40,7 @@ export class QuotePanel {
     this.drawPrice(last ?? middle(bid, ask));
     setText(byId('bid'), formatPrice(bid, this.decimals));
     setText(byId('ask'), formatPrice(ask, this.decimals));
-    setText(byId('change'), change === undefined ? '' : `${change > 0 ? '+' : ''}${change}%`);
+    setText(byId('change'), change === undefined ? '' : `${change > 0 ? '+' : ''}${change.toFixed(2)}%`);
     byId('change').dataset.way = way(change ?? 0);
     byId('quote-stale').hidden = state?.stale !== true;
   }
