@@ -4,6 +4,7 @@ interface Held {
   topic: string;
   kind: 'state' | 'event';
   seq: number;
+  stale: boolean;
   data: unknown;
 }
 
@@ -23,6 +24,7 @@ export function startGateway(options?: {
   silent?: boolean;
   feeds?: boolean;
   epoch?: string;
+  entriesMax?: number;
 }): Promise<{
   url: string;
   gateway: { log: Log };

@@ -18,14 +18,20 @@ const HOCKEY_STEP_MS = 1500;
 const SEED = 7;
 
 /** `feeds: false`: an empty gateway, whose `log` the caller fills. */
-export async function startGateway({ port = 0, silent = false, feeds = true, epoch = newEpoch() } = {}) {
-  const gateway = { log: new Log(epoch), history: () => undefined };
+export async function startGateway({
+  port = 0,
+  silent = false,
+  feeds = true,
+  epoch = newEpoch(),
+  entriesMax,
+} = {}) {
+  const gateway = { log: new Log(epoch, entriesMax), history: () => undefined };
   const timers = feeds ? startFeeds(gateway, silent) : [];
   const server = new Server(gateway);
   const url = await server.listen(port);
   /** As after an unclean restart: all cursors and seqs are void. */
   const restart = (name = newEpoch()) => {
-    gateway.log = new Log(name);
+    gateway.log = new Log(name, entriesMax);
     server.cutAll();
     return gateway.log;
   };

@@ -129,8 +129,9 @@ export class Client {
   /** Both at once, so that a transport that must ask anew does it only once. */
   change(add: string[], remove: string[]): void {
     const removed = this.subscriptions.remove(remove.filter((pattern) => !add.includes(pattern)));
-    const added = this.subscriptions.add(add);
+    // Why before the adding: what only a new pattern covers comes with a snapshot, or does not exist.
     if (removed.length > 0) this.forget(this.store.keepOnly(this.subscriptions.all));
+    const added = this.subscriptions.add(add);
     if (!this.link || added.length + removed.length === 0) return;
     if (this.kind !== 'ws') {
       this.reopen();
@@ -169,6 +170,8 @@ export class Client {
     const cursor = this.resumeCursor();
     this.advice = undefined;
     this.join = new Join(cursor);
+    // Why: for what the cursor does not cover, nobody would say that it is gone.
+    if (cursor !== undefined) this.forget(this.store.keepOnly(this.subscriptions.coveredNow));
     this.store.beginRound();
     this.setStatus('connecting');
     const { rate, linger_ms } = this.options;
@@ -187,7 +190,7 @@ export class Client {
       };
     const sink: Sink = {
       open: heard(() => this.opened(request.cursor)),
-      epoch: heard((name) => this.enterEpoch(name)),
+      answer: heard((epoch) => this.beginAnswer(epoch)),
       message: heard((message) => this.receive(message)),
       down: heard((reason, retryMs) => this.down(reason, retryMs)),
     };
@@ -305,7 +308,7 @@ export class Client {
   }
 
   private greet(hello: Hello): void {
-    this.enterEpoch(hello.epoch);
+    this.store.epoch = hello.epoch;
     this.clockAheadMs = hello.now - Date.now();
     this.watchdog.start(hello.heartbeat_ms);
     this.emitter.emit('hello', hello);
@@ -317,8 +320,9 @@ export class Client {
     this.down(`bye: ${bye.code}`);
   }
 
-  private enterEpoch(name: string): void {
-    this.store.epoch = name;
+  private beginAnswer(epoch: string): void {
+    this.store.epoch = epoch;
+    this.store.beginRound();
   }
 
   private refuse(message: ErrorMessage): void {
@@ -329,12 +333,12 @@ export class Client {
   /** The gateway states that the connection is whole up to a place. */
   private arrive(message: At): void {
     this.advance(message.cursor);
-    const join = this.join;
-    const fresh = join?.cursor === undefined;
-    const whole = !this.subscriptions.waiting;
-    if (message.full || whole) this.forget(this.store.endRound(message.full === true || fresh));
-    if (whole && this.currentStatus === 'joining')
-      this.becomeLive(join?.report(message.cursor, message.full === true));
+    const { join } = this;
+    const joining = this.currentStatus === 'joining' && !this.subscriptions.waiting;
+    // Why: without a cursor a snapshot of every topic came, so what was not named does not exist.
+    const full = message.full === true || (joining && join?.cursor === undefined);
+    if (full || !this.subscriptions.waiting) this.forget(this.store.endRound(full));
+    if (joining) this.becomeLive(join?.report(message.cursor, message.full === true));
     this.emitter.emit('at', message);
   }
 

@@ -144,6 +144,15 @@ describe.each(TRANSPORTS)('over %s', (transport) => {
     expect(client.topic(QUOTE)?.seq).toBe(held.seq);
   });
 
+  test('what died during a gap is dropped', async () => {
+    await join(transport);
+    mock.gateway.log.topics.get(QUOTE)!.seq++;
+    client.on('gap', () => mock.gateway.log.retire(TRADE));
+    mock.gateway.log.publish(QUOTE, { bid: 4 });
+    await until(() => expect(bid()).toBe(4));
+    await until(() => expect(client.topic(TRADE)).toBeUndefined());
+  });
+
   test('another client goes on from the cursor and the states of the first', async () => {
     await join(transport);
     const { cursor } = client;

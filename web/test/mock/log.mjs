@@ -3,12 +3,12 @@
  * It shares no code with the SDK, so that a misreading in one shows in the other.
  */
 
-const ENTRIES_MAX = 5000;
 const EVENTS_MAX = { trade: 50, play: 1000 };
 
 export class Log {
-  constructor(epoch) {
+  constructor(epoch, entriesMax = 5000) {
     this.epoch = epoch;
+    this.entriesMax = entriesMax;
     this.head = 800;
     this.entries = [];
     this.topics = new Map();
@@ -79,7 +79,7 @@ export class Log {
     const o = ++this.head;
     const entry = { o, topic: held.topic, text: JSON.stringify({ ...message, o }), message };
     this.entries.push(entry);
-    if (this.entries.length > ENTRIES_MAX) this.evict(this.entries.shift());
+    if (this.entries.length > this.entriesMax) this.evict(this.entries.shift());
     for (const reader of [...this.readers]) reader(entry);
   }
 

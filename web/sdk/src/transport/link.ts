@@ -32,8 +32,8 @@ export interface Op {
 export interface Sink {
   /** The link can carry operations now. */
   open(): void;
-  /** Poll has no `hello`: its cursor names the epoch. */
-  epoch(name: string): void;
+  /** Poll: an answer begins. It has no `hello`: its cursor names the epoch, and may be of another gateway than the last. */
+  answer(epoch: string): void;
   message(message: Message): void;
   /** The link is over. `retryMs`: when the gateway wants us back, if it said so. */
   down(reason: string, retryMs?: number): void;

@@ -4,6 +4,8 @@ import { address, type Environment, type Link, type Request, type Sink } from '.
 
 /** How long the gateway may hold a poll, in seconds. */
 const WAIT_S = 25;
+/** The same where a resume waits to hear that nothing was missed. */
+const RESUME_WAIT_S = 1;
 /** Beyond that, how long an answer may take before the link counts as dead. */
 const GRACE_MS = 15_000;
 
@@ -18,9 +20,10 @@ export function openPoll(request: Request, sink: Sink, env: Environment): Link {
 }
 
 async function pollOn(request: Request, sink: Sink, env: Environment, abort: AbortController): Promise<void> {
-  let cursor = request.cursor;
+  let { cursor } = request;
+  let wait = RESUME_WAIT_S;
   while (!abort.signal.aborted) {
-    const answer = await ask({ ...request, cursor }, env, abort).catch(refusal);
+    const answer = await ask({ ...request, cursor }, wait, env, abort).catch(refusal);
     if (abort.signal.aborted) return;
     if (answer instanceof Refusal) {
       abort.abort();
@@ -29,17 +32,23 @@ async function pollOn(request: Request, sink: Sink, env: Environment, abort: Abo
     }
     deliver(answer, cursor === undefined, sink, abort.signal);
     cursor = answer.cursor;
+    wait = WAIT_S;
   }
 }
 
-async function ask(request: Request, env: Environment, abort: AbortController): Promise<Answer> {
+async function ask(
+  request: Request,
+  wait: number,
+  env: Environment,
+  abort: AbortController,
+): Promise<Answer> {
   const url = address(request, 'v1/poll', {
     topics: request.topics.join(','),
     cursor: request.cursor,
-    wait: request.cursor === undefined ? undefined : WAIT_S,
+    wait: request.cursor === undefined ? undefined : wait,
   });
   const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(), WAIT_S * 1000 + GRACE_MS);
+  const timer = setTimeout(() => limit.abort(), wait * 1000 + GRACE_MS);
   abort.signal.addEventListener('abort', () => limit.abort(), { signal: limit.signal });
   try {
     const response = await env.fetch(url, { signal: limit.signal, cache: 'no-store' });
@@ -54,7 +63,7 @@ async function ask(request: Request, env: Environment, abort: AbortController): 
 /** Without a cursor the answer holds a snapshot of every topic there is, so its end is the end of a full round. */
 function deliver(answer: Answer, whole: boolean, sink: Sink, signal: AbortSignal): void {
   const epoch = parseCursor(answer.cursor)?.epoch;
-  if (epoch !== undefined) sink.epoch(epoch);
+  if (epoch !== undefined) sink.answer(epoch);
   for (const message of answer.messages) {
     if (signal.aborted) return;
     sink.message(message);
