@@ -14,6 +14,8 @@ export class Log {
     this.topics = new Map();
     this.readers = new Set();
     this.goneEvicted = 0;
+    /** Offset of the newest evicted entry, by topic. */
+    this.evicted = new Map();
   }
 
   get cursor() {
@@ -84,8 +86,7 @@ export class Log {
   }
 
   evict(entry) {
-    const held = this.topics.get(entry.topic);
-    if (held) held.evicted = entry.o;
+    this.evicted.set(entry.topic, entry.o);
     if (entry.message.t === 'gone') this.goneEvicted = entry.o;
   }
 
@@ -108,12 +109,12 @@ export class Log {
     if (epoch !== this.epoch || offset < this.goneEvicted) {
       return [...wanted.map((held) => this.snapshot(held, 'resume')), { ...at, full: true }];
     }
-    const behind = new Set(wanted.filter((held) => held.evicted > offset).map((held) => held.topic));
-    const snaps = wanted
-      .filter((held) => behind.has(held.topic))
-      .map((held) => this.snapshot(held, 'resume'));
+    const behind = (topic) => this.evicted.get(topic) > offset;
+    const snaps = wanted.filter(({ topic }) => behind(topic)).map((held) => this.snapshot(held, 'resume'));
+    // Of a topic that has died meanwhile and whose entries are partly gone, only its end can be told.
+    const tellable = (e) => !behind(e.topic) || (e.message.t === 'gone' && !this.topics.has(e.topic));
     const entries = this.entries.filter(
-      (e) => e.o > offset && !behind.has(e.topic) && patterns.some((p) => matches(p, e.topic)),
+      (e) => e.o > offset && tellable(e) && patterns.some((p) => matches(p, e.topic)),
     );
     const numbered = (e) => (snaps.length === 0 ? { ...e.message, o: e.o } : e.message);
     return [...snaps, ...entries.map(numbered), at];
