@@ -36,22 +36,34 @@ const { values: options } = parseArgs({
     timeout: { type: 'string', default: '60' },
   },
 });
-process.exitCode = (await run(options)) ? 0 : 1;
+try {
+  process.exitCode = (await run(options)) === 0 ? 0 : 1;
+} catch (error) {
+  console.log(`FAIL start: ${error.message}\n0 passed, 1 failed`);
+  process.exitCode = 1;
+}
 
+/** Returns how many checks failed. */
 async function run({ url, spawn, screenshot, timeout }) {
   if (!url === !spawn) throw new Error('give either --url or --spawn');
   const timeoutMs = Number(timeout) * 1000;
   const gateway = spawn ? await spawnGateway(spawn, timeoutMs) : { url, end: async () => {} };
   const profile = await mkdtemp(join(tmpdir(), 'fanwire-e2e-'));
   try {
-    const context = await openBrowser(profile);
-    context.setDefaultTimeout(timeoutMs);
-    const failed = await runAll(context, gateway.url, screenshot);
-    await context.close();
-    return failed === 0;
+    return await inBrowser(profile, timeoutMs, (context) => runAll(context, gateway.url, screenshot));
   } finally {
     await gateway.end();
     await rm(profile, { recursive: true, force: true });
+  }
+}
+
+async function inBrowser(profile, timeoutMs, act) {
+  const context = await openBrowser(profile);
+  try {
+    context.setDefaultTimeout(timeoutMs);
+    return await act(context);
+  } finally {
+    await context.close();
   }
 }
 
