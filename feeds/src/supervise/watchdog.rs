@@ -18,11 +18,15 @@ struct Watch {
 }
 
 impl Watchdog {
-    /// Takes in subscriptions that appeared since the last call.
-    pub fn watch(&mut self, silences: impl ExactSizeIterator<Item = Option<u64>>, now_ms: i64) {
-        let known = self.watches.len();
+    /// Takes in subscriptions that appeared since the last call, and limits that changed (a game that began or ended).
+    pub fn watch(&mut self, mut silences: impl ExactSizeIterator<Item = Option<u64>>, now_ms: i64) {
+        for (watch, silence_ms) in self.watches.iter_mut().zip(silences.by_ref()) {
+            if watch.silence_ms != silence_ms {
+                (watch.silence_ms, watch.since_ms) = (silence_ms, now_ms);
+            }
+        }
         let fresh = |silence_ms| Watch { silence_ms, since_ms: now_ms, is_stale: false, is_down: false };
-        self.watches.extend(silences.skip(known).map(fresh));
+        self.watches.extend(silences.map(fresh));
     }
 
     pub fn len(&self) -> usize {
