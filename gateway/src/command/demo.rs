@@ -43,14 +43,14 @@ fn feeds_of(exchange: SocketAddr, league: SocketAddr) -> String {
 [[feed]]
 provider = "binance"
 symbols = ["BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT"]
-kinds = ["trade", "quote", "book", "bar", "instrument"]
+kinds = ["trade", "quote", "book", "bar", "ticker"]
 ws_url = "ws://{exchange}"
 rest_url = "http://{exchange}"
 
 [[feed]]
 provider = "nhl"
 base_url = "http://{league}"
-live_interval_ms = 1000
+live_interval_ms = 2000
 pregame_interval_ms = 2000
 idle_interval_ms = 5000
 corrections_ms = 20000
