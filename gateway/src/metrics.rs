@@ -177,6 +177,7 @@ fn shards(writer: &mut Writer<'_>, shards: &[Arc<ShardCounters>]) -> fmt::Result
         "Connections refused because there were too many",
         &rows(|c| &c.connections_refused),
     )?;
+    writer.counters("polls_encoded", "Bodies of polls that were made, not shared", &rows(|c| &c.polls_encoded))?;
     let sum = |pick: fn(&ShardCounters) -> &AtomicU64| shards.iter().map(|counters| read(pick(counters))).sum();
     let resumes = [
         row(&[("outcome", "entries")], sum(|c| &c.resumes_entries)),
@@ -191,7 +192,7 @@ fn by_transport(writer: &mut Writer<'_>, shards: &[Arc<ShardCounters>]) -> fmt::
         let sum = |slot: usize| shards.iter().map(|counters| read(&pick(counters)[slot])).sum();
         TRANSPORTS.iter().map(|transport| row(&[("transport", transport.word())], sum(*transport as usize))).collect()
     };
-    writer.gauges("connections", "Streaming connections open", &rows(|c| &c.connections))?;
+    writer.gauges("connections", "Streaming connections open, and long-polls waiting", &rows(|c| &c.connections))?;
     writer.counters("connections_opened", "Connections opened, and polls answered", &rows(|c| &c.opened))?;
     writer.counters("deliveries", "Entries and snapshots written; of polls, bodies", &rows(|c| &c.deliveries))
 }

@@ -28,6 +28,8 @@ pub struct Log {
     /// Offset of the newest evicted [`EntryKind::Gone`]: an older cursor may hold topics that no entry would delete.
     gone_evicted: AtomicU64,
     bytes: AtomicU64,
+    /// Of framings made on demand.
+    others_bytes: Arc<AtomicU64>,
 }
 
 /// The reader fell out of the ring: what it had not read is gone.
@@ -45,6 +47,7 @@ impl Log {
             end: AtomicU64::new(0),
             gone_evicted: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            others_bytes: Arc::default(),
         });
         let writer = LogWriter { log: Arc::clone(&log), limits, weights: VecDeque::new(), bytes: 0, next: Offset(1) };
         (log, writer)
@@ -66,7 +69,8 @@ impl Log {
     /// Segments and bytes held now.
     pub fn held(&self) -> (u64, u64) {
         let tail = self.tail.load(Ordering::Acquire);
-        (self.head.load(Ordering::Acquire).saturating_sub(tail), self.bytes.load(Ordering::Relaxed))
+        let bytes = self.bytes.load(Ordering::Relaxed) + self.others_bytes.load(Ordering::Relaxed);
+        (self.head.load(Ordering::Acquire).saturating_sub(tail), bytes)
     }
 
     /// The segment `number`, if it is still held.
@@ -156,7 +160,8 @@ impl LogWriter {
             return;
         }
         let number = self.log.head.load(Ordering::Relaxed);
-        let segment = Arc::new(draft.seal(number, self.next, self.log.epoch.clone()));
+        let segment =
+            Arc::new(draft.seal(number, self.next, self.log.epoch.clone(), Arc::clone(&self.log.others_bytes)));
         let weight = segment.weight();
         self.make_room(weight, &mut evicted);
         self.weights.push_back(weight);
@@ -173,10 +178,14 @@ impl LogWriter {
     fn make_room(&mut self, weight: usize, evicted: &mut impl FnMut(&Entry, Offset)) {
         let count_max = self.log.slots.len().min(self.limits.segments_max.max(1));
         while !self.weights.is_empty()
-            && (self.weights.len() >= count_max || self.bytes + weight > self.limits.bytes_max)
+            && (self.weights.len() >= count_max || self.held_bytes() + weight > self.limits.bytes_max)
         {
             self.evict_oldest(evicted);
         }
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.bytes + self.log.others_bytes.load(Ordering::Relaxed) as usize
     }
 
     fn evict_oldest(&mut self, evicted: &mut impl FnMut(&Entry, Offset)) {

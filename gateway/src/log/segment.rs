@@ -2,6 +2,7 @@
 
 use super::{Epoch, Link, Offset, Position, Seq, TopicId};
 use crate::framing::{Framed, Framing, VARIANTS, entry};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,10 +40,15 @@ pub struct Segment {
     pub first: Offset,
     pub epoch: Epoch,
     pub entries: Box<[Entry]>,
-    /// Invariant ENCODE-ONCE: each framing is made at most once, by whoever asks first. Index 0 (WebSocket, live,
-    /// plain) is made by the sequencer; the others are cut from it.
-    framed: [OnceLock<Framed>; VARIANTS],
+    /// As the sequencer encoded it: WebSocket, live, plain.
+    plain: Framed,
+    /// Cut from `plain` by whoever asks first. Invariant ENCODE-ONCE: each at most once.
+    others: OnceLock<Box<Others>>,
+    /// Bytes of all segments' other framings, for the log's limit.
+    others_bytes: Arc<AtomicU64>,
 }
+
+type Others = [OnceLock<Framed>; VARIANTS];
 
 impl Segment {
     pub fn last(&self) -> Offset {
@@ -59,19 +65,36 @@ impl Segment {
 
     /// Bytes that count against the log's byte limit: the plain encoding and the entries' own size.
     pub fn weight(&self) -> usize {
-        let plain = self.framed[0].get().map_or(0, |framed| framed.bytes.len());
-        plain + self.entries.len() * size_of::<Entry>() + size_of::<Segment>()
+        self.plain.bytes.len() + self.entries.len() * (size_of::<Entry>() + size_of::<u32>()) + size_of::<Segment>()
     }
 
     /// All entries in `framing`, made on first use.
     pub fn framed(&self, framing: Framing) -> &Framed {
-        self.framed[framing.index()].get_or_init(|| entry::recut(self, framing))
+        if framing == Framing::default() {
+            return &self.plain;
+        }
+        let others = self.others.get_or_init(|| {
+            self.others_bytes.fetch_add(size_of::<Others>() as u64, Ordering::Relaxed);
+            Box::new(std::array::from_fn(|_| OnceLock::new()))
+        });
+        others[framing.index()].get_or_init(|| {
+            let framed = entry::recut(self, framing);
+            self.others_bytes.fetch_add(framed.bytes.capacity() as u64, Ordering::Relaxed);
+            framed
+        })
     }
 
     /// The plain JSON of one entry, `o` included.
     pub fn json(&self, index: u32) -> &[u8] {
-        let framed = self.framed(Framing::default());
-        &framed.slice(index)[usize::from(self.entries[index as usize].cuts.head)..]
+        &self.plain.slice(index)[usize::from(self.entries[index as usize].cuts.head)..]
+    }
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        let Some(others) = self.others.get() else { return };
+        let bytes: usize = others.iter().filter_map(OnceLock::get).map(|framed| framed.bytes.capacity()).sum();
+        self.others_bytes.fetch_sub((bytes + size_of::<Others>()) as u64, Ordering::Relaxed);
     }
 }
 
@@ -96,12 +119,11 @@ impl SegmentDraft {
     }
 
     /// Takes what was drafted as the segment `number`, whose first entry has offset `first`.
-    pub fn seal(&mut self, number: u64, first: Offset, epoch: Epoch) -> Segment {
-        let framed: [OnceLock<Framed>; VARIANTS] = std::array::from_fn(|_| OnceLock::new());
-        let plain = Framed { bytes: self.plain.bytes.as_slice().into(), ends: self.plain.ends.clone() };
+    pub(super) fn seal(&mut self, number: u64, first: Offset, epoch: Epoch, others_bytes: Arc<AtomicU64>) -> Segment {
+        let plain = Framed { bytes: self.plain.bytes.as_slice().into(), ends: self.plain.ends.as_slice().into() };
         self.plain.bytes.clear();
         self.plain.ends.clear();
-        let _ = framed[0].set(plain);
-        Segment { number, first, epoch, entries: self.entries.drain(..).collect(), framed }
+        let entries = self.entries.drain(..).collect();
+        Segment { number, first, epoch, entries, plain, others: OnceLock::new(), others_bytes }
     }
 }

@@ -47,6 +47,7 @@ pub struct Core<W> {
     pub(super) ended: Vec<(ConnKey, ConnId, CloseReason)>,
     /// Sets whose waiting polls are due, with the time.
     pub(super) gathering: std::collections::VecDeque<(i64, SetKey)>,
+    pub(super) bodies: super::poll::Bodies,
     pub(super) scratch: Vec<u8>,
     pub(super) settings: CoreSettings,
     pub(super) counters: Arc<ShardCounters>,
@@ -78,6 +79,7 @@ impl<W: Wire> Core<W> {
             ready: Vec::new(),
             ended: Vec::new(),
             gathering: Default::default(),
+            bodies: Default::default(),
             scratch: Vec::new(),
             settings,
             counters,

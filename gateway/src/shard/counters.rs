@@ -30,7 +30,7 @@ pub const LATENCY_BUCKETS_MS: [u64; 12] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1
 
 #[derive(Debug, Default)]
 pub struct ShardCounters {
-    /// Open now, by [`Transport`].
+    /// Open now, by [`Transport`]; of long-polls, waiting.
     pub connections: [AtomicU64; 4],
     /// Opened since the start (of polls: answered), by [`Transport`].
     pub opened: [AtomicU64; 4],
@@ -54,7 +54,8 @@ pub struct ShardCounters {
     pub overtaken: AtomicU64,
     pub sets: AtomicU64,
     pub topics: AtomicU64,
-    pub requests_refused: AtomicU64,
+    /// Bodies of polls made; the other polls were given one that was made already.
+    pub polls_encoded: AtomicU64,
     pub connections_refused: AtomicU64,
     pub latency_ms: [AtomicU64; LATENCY_BUCKETS_MS.len() + 1],
     pub latency_ms_sum: AtomicU64,

@@ -5,6 +5,7 @@
 use super::answer::{Answer, PollAnswer};
 use super::connection::Wire;
 use super::core::Core;
+use super::counters::{ShardCounters, Transport};
 use super::deliver::{frame_snapshot, lost_of};
 use super::sets::{Filters, SetKey};
 use crate::framing::message::{at, cursor, name};
@@ -12,11 +13,12 @@ use crate::framing::{Form, Framing};
 use crate::log::{Cursor, Offset};
 use bytes::Bytes;
 use slab::Slab;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use tokio::sync::oneshot;
 
-/// Bodies remembered per set.
-const BODIES_MAX: usize = 8;
+/// Bodies and bytes of them that a shard remembers.
+const BODIES_MAX: usize = 256;
+const BODIES_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A place in a set's line of waiting polls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,14 +33,11 @@ pub struct WaitingPoll {
     pub reply: oneshot::Sender<Bytes>,
 }
 
-/// The waiting polls of one set, and the bodies made last.
+/// The waiting polls of one set.
 #[derive(Debug, Default)]
 pub struct Waiters {
     polls: Slab<WaitingPoll>,
     gathering: bool,
-    bodies: Vec<(Option<Cursor>, Offset, Bytes)>,
-    /// The last answer to a poll without a cursor, as of the newest entry of the set.
-    whole: Option<(Offset, Bytes)>,
 }
 
 impl Waiters {
@@ -50,16 +49,32 @@ impl Waiters {
     pub fn begin_gathering(&mut self) -> bool {
         !self.polls.is_empty() && !std::mem::replace(&mut self.gathering, true)
     }
+}
 
-    fn body(&self, from: Option<&Cursor>, to: Offset) -> Option<Bytes> {
-        self.bodies.iter().find(|(f, t, _)| f.as_ref() == from && *t == to).map(|(_, _, body)| body.clone())
+/// What a body answers: which set, from where, as of where. A body without a cursor is true as of the set's newest
+/// entry, whatever else the log holds after it.
+type Question = (u64, Option<Cursor>, Offset);
+
+/// The bodies made last, for all who ask the same. Invariant ENCODE-ONCE for polls, BOUNDED in number and bytes.
+#[derive(Debug, Default)]
+pub struct Bodies {
+    bodies: VecDeque<(Question, Bytes)>,
+    bytes: usize,
+}
+
+impl Bodies {
+    fn find(&self, question: &Question) -> Option<Bytes> {
+        // Newest first: a burst of equal polls finds its body at once.
+        self.bodies.iter().rev().find(|(known, _)| known == question).map(|(_, body)| body.clone())
     }
 
-    fn remember(&mut self, from: Option<&Cursor>, to: Offset, body: Bytes) {
-        if self.bodies.len() == BODIES_MAX {
-            self.bodies.remove(0);
+    fn remember(&mut self, question: Question, body: Bytes) {
+        self.bytes += body.len();
+        self.bodies.push_back((question, body));
+        while self.bodies.len() > BODIES_MAX || self.bytes > BODIES_BYTES_MAX {
+            let Some((_, oldest)) = self.bodies.pop_front() else { break };
+            self.bytes -= oldest.len();
         }
-        self.bodies.push((from.cloned(), to, body));
     }
 }
 
@@ -72,9 +87,12 @@ impl<W: Wire> Core<W> {
         set
     }
 
-    /// What is newer than `from` in the set, now.
+    /// What is newer than `from` in the set, now; without `from`, the snapshots of the whole set. The cursor in a shared
+    /// body may be older than the position; it loses nothing.
     pub fn poll(&mut self, set: SetKey, from: Option<&Cursor>) -> PollAnswer {
-        if let Some(body) = self.sets.get(set).waiters.body(from, self.position) {
+        let as_of = if from.is_some() { self.position } else { self.newest(set) };
+        let question = (self.sets.get(set).serial, from.cloned(), as_of);
+        if let Some(body) = self.bodies.find(&question) {
             return PollAnswer::Body(body);
         }
         let answer = self.answer(&self.sets.get(set).topics, from);
@@ -85,8 +103,8 @@ impl<W: Wire> Core<W> {
         let framing = self.sets.get(set).framing;
         let Some(body) = self.body(&answer, framing) else { return PollAnswer::Hold };
         let body = Bytes::from(body);
-        let position = self.position;
-        self.sets.get_mut(set).waiters.remember(from, position, body.clone());
+        ShardCounters::add(&self.counters.polls_encoded, 1);
+        self.bodies.remember(question, body.clone());
         PollAnswer::Body(body)
     }
 
@@ -94,19 +112,6 @@ impl<W: Wire> Core<W> {
     pub fn newest(&self, set: SetKey) -> Offset {
         let topics = self.sets.get(set).topics.iter();
         topics.filter_map(|id| self.index.get(*id)).map(|topic| topic.newest.offset).max().unwrap_or_default()
-    }
-
-    /// Snapshots of the whole set. The cursor in a shared body may be older than the position; it loses nothing.
-    pub fn poll_whole(&mut self, set: SetKey) -> PollAnswer {
-        let newest = self.newest(set);
-        if let Some((_, body)) = self.sets.get(set).waiters.whole.as_ref().filter(|(as_of, _)| *as_of == newest) {
-            return PollAnswer::Body(body.clone());
-        }
-        let answer = self.poll(set, None);
-        if let PollAnswer::Body(body) = &answer {
-            self.sets.get_mut(set).waiters.whole = Some((newest, body.clone()));
-        }
-        answer
     }
 
     /// The body of a poll whose wait ended without news.
@@ -118,6 +123,7 @@ impl<W: Wire> Core<W> {
     /// Hangs a poll on its set.
     pub fn poll_wait(&mut self, set: SetKey, poll: WaitingPoll) -> PollKey {
         let slot = self.sets.get_mut(set).waiters.polls.insert(poll);
+        ShardCounters::add(&self.counters.connections[Transport::LongPoll as usize], 1);
         PollKey { set, slot }
     }
 
@@ -127,6 +133,7 @@ impl<W: Wire> Core<W> {
         // A slot that was answered may be another's by now; only one whose client is gone is taken away.
         if polls.contains(key.slot) && polls[key.slot].reply.is_closed() {
             polls.remove(key.slot);
+            ShardCounters::subtract(&self.counters.connections[Transport::LongPoll as usize], 1);
             self.sets.left(key.set, &mut self.index);
         }
     }
@@ -164,6 +171,7 @@ impl<W: Wire> Core<W> {
             match self.poll(set, Some(&from)) {
                 PollAnswer::Body(body) => {
                     let waiting = self.sets.get_mut(set).waiters.polls.remove(slot);
+                    ShardCounters::subtract(&self.counters.connections[Transport::LongPoll as usize], 1);
                     // The client may be gone; then nobody needs the body.
                     let _ = waiting.reply.send(body);
                 }
@@ -181,6 +189,7 @@ impl<W: Wire> Core<W> {
         let empty = self.poll_empty();
         for (_, set) in self.sets.iter_mut() {
             for waiting in set.waiters.polls.drain() {
+                ShardCounters::subtract(&self.counters.connections[Transport::LongPoll as usize], 1);
                 let _ = waiting.reply.send(empty.clone());
             }
         }

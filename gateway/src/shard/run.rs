@@ -11,14 +11,13 @@ use crate::close::CloseReason;
 use crate::limits::{Limits, READ_BYTES_MAX};
 use crate::log::Log;
 use crate::store::Store;
-use crate::transport::{Adoption, Context, http, websocket};
+use crate::transport::{Adoption, Context, Place, http, websocket};
 use mio::{Events, Interest, Poll, Registry, Token};
 use std::cell::{RefCell, RefMut};
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::Interest as AsyncInterest;
 use tokio::io::unix::AsyncFd;
@@ -30,11 +29,14 @@ const EVENTS_MAX: usize = 1_024;
 
 /// An adopted socket.
 #[derive(Debug)]
-pub struct Socket(mio::net::TcpStream);
+pub struct Socket {
+    stream: mio::net::TcpStream,
+    _place: Place,
+}
 
 impl Wire for Socket {
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.0.write_vectored(pieces)
+        self.stream.write_vectored(pieces)
     }
 }
 
@@ -94,21 +96,20 @@ impl Shard {
     }
 
     /// Takes a socket from hyper. `read_ahead`: bytes that the peer sent after its request.
-    pub fn adopt(&self, stream: tokio::net::TcpStream, read_ahead: &[u8], adoption: Adoption) {
+    pub fn adopt(&self, stream: tokio::net::TcpStream, read_ahead: &[u8], adoption: Adoption, place: Place) {
         let Ok(stream) = stream.into_std() else { return };
         let now_ms = now_ms();
         let mut core = self.core();
         let Adoption { head, peer, transport, framing, subscription } = adoption;
-        let socket = Socket(mio::net::TcpStream::from_std(stream));
+        let socket = Socket { stream: mio::net::TcpStream::from_std(stream), _place: place };
         let key = core.open(socket, peer, transport, framing, head, now_ms);
         let Some(connection) = core.connection(key) else { return };
         let id = connection.id;
         let interest = Interest::READABLE | Interest::WRITABLE;
-        if self.registry.register(&mut connection.wire.0, Token(key.0), interest).is_err() {
+        if self.registry.register(&mut connection.wire.stream, Token(key.0), interest).is_err() {
             core.remove(key, CloseReason::Error);
             return;
         }
-        self.context.connections.fetch_add(1, Ordering::Relaxed);
         self.heartbeats.borrow_mut().add(key, id, now_ms);
         if let Some(subscription) = subscription {
             // Cannot fail: the transport checked the number of filters, and the connection has none yet.
@@ -127,7 +128,7 @@ impl Shard {
         let mut budget = READ_BYTES_MAX;
         while budget > 0 {
             let Some(connection) = core.connection(key) else { return true };
-            let read = connection.wire.0.read(buffer);
+            let read = connection.wire.stream.read(buffer);
             match read {
                 Ok(0) => {
                     core.lost(key);
@@ -209,11 +210,11 @@ async fn accept(shard: Rc<Shard>, listener: tokio::net::TcpListener, mut drain: 
         match accepted {
             Ok((stream, peer)) => {
                 let _ = stream.set_nodelay(true);
-                if shard.context.connections.load(Ordering::Relaxed) >= shard.limits.connections_max {
+                let Some(place) = Place::take(&shard.context, shard.limits.connections_max) else {
                     ShardCounters::add(&shard.counters.connections_refused, 1);
                     continue;
-                }
-                tokio::task::spawn_local(http::serve(Rc::clone(&shard), stream, peer));
+                };
+                tokio::task::spawn_local(http::serve(Rc::clone(&shard), stream, peer, place));
             }
             Err(error) => {
                 // Out of descriptors, most likely: let some go before the next try.
@@ -352,14 +353,13 @@ fn finish(shard: &Shard, core: &mut Core<Socket>, key: ConnKey, reason: CloseRea
     if began_here && !connection.lingering {
         connection.lingering = true;
         let id = connection.id;
-        let _ = connection.wire.0.shutdown(std::net::Shutdown::Write);
+        let _ = connection.wire.stream.shutdown(std::net::Shutdown::Write);
         shard.heartbeats.borrow_mut().linger(key, id, now_ms());
         return;
     }
     let lost = connection.closing.unwrap_or(reason);
     if let Some(mut socket) = core.remove(key, lost) {
-        let _ = shard.registry.deregister(&mut socket.0);
-        shard.context.connections.fetch_sub(1, Ordering::Relaxed);
+        let _ = shard.registry.deregister(&mut socket.stream);
     }
 }
 

@@ -21,6 +21,8 @@ pub type Filters = Arc<[Pattern]>;
 
 #[derive(Debug)]
 pub struct Set {
+    /// Never reused, unlike its key.
+    pub serial: u64,
     pub filters: Filters,
     /// The framing of its members while they are live.
     pub framing: Framing,
@@ -43,6 +45,7 @@ impl Set {
 #[derive(Debug, Default)]
 pub struct Sets {
     sets: Slab<Set>,
+    made: u64,
     by_filters: HashMap<(Filters, Framing), SetKey>,
     exact: HashMap<Pattern, Vec<SetKey>>,
     wild: HashMap<Pattern, Vec<SetKey>>,
@@ -77,7 +80,9 @@ impl Sets {
             return key;
         }
         let topics = covered(&filters, index);
+        self.made += 1;
         let set = Set {
+            serial: self.made,
             filters: Arc::clone(&filters),
             framing,
             topics,

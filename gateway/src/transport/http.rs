@@ -1,7 +1,7 @@
 //! One HTTP/1.1 connection on a shard: hyper reads the requests; a streaming subscriber's socket is then taken from it.
 
 use super::reply::{Problem, Reply, method_not_allowed, text};
-use super::{Takeover, catalogue, history, long_poll, page, polling, publish, sse, websocket};
+use super::{Place, Takeover, catalogue, history, long_poll, page, polling, publish, sse, websocket};
 use crate::shard::Shard;
 use hyper::body::Incoming;
 use hyper::header::{
@@ -17,6 +17,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -52,7 +53,7 @@ impl Origins {
 }
 
 /// Serves requests until the peer leaves, a time-out strikes, or the shard takes the socket.
-pub async fn serve(shard: Rc<Shard>, stream: TcpStream, peer: SocketAddr) {
+pub async fn serve(shard: Rc<Shard>, stream: TcpStream, peer: SocketAddr, place: Place) {
     let limits = shard.limits().clone();
     let gauge = Rc::new(Gauge::default());
     let io = Tap { inner: TokioIo::new(stream), gauge: Rc::clone(&gauge) };
@@ -86,7 +87,7 @@ pub async fn serve(shard: Rc<Shard>, stream: TcpStream, peer: SocketAddr) {
         }
     };
     let parts = connection.into_parts();
-    shard.adopt(parts.io.inner.into_inner(), &parts.read_buf, adoption);
+    shard.adopt(parts.io.inner.into_inner(), &parts.read_buf, adoption, place);
 }
 
 async fn respond(call: Call, request: Request<Incoming>) -> Reply {
@@ -129,6 +130,9 @@ async fn route(call: Call, request: Request<Incoming>) -> Reply {
         "/v1/topics" if get => catalogue::answer(&call, &request),
         "/v1/history" if get => history::answer(&call, &request),
         "/v1/publish" if post => publish::answer(call, request).await,
+        "/readyz" if get && call.shard.context().draining.load(Ordering::Relaxed) => {
+            text(StatusCode::SERVICE_UNAVAILABLE, "draining\n")
+        }
         "/healthz" | "/readyz" if get => text(StatusCode::OK, "ok\n"),
         "/v1/sse" | "/v1/snapshot" | "/v1/topics" | "/v1/history" | "/healthz" | "/readyz" => {
             method_not_allowed("GET, HEAD, OPTIONS")

@@ -19,7 +19,7 @@ use crate::sequencer::Publish;
 use crate::shard::{Peer, Subscription, Transport};
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::Notify;
 
 /// What every shard's requests may reach beyond the shard itself.
@@ -71,5 +71,25 @@ impl Takeover {
 
     pub fn take(&self) -> Option<Adoption> {
         self.slot.borrow_mut().take()
+    }
+}
+
+/// A connection's place among those that the gateway may hold, from accept to close.
+#[derive(Debug)]
+pub struct Place(Arc<Context>);
+
+impl Place {
+    /// `None` if all places are taken.
+    pub fn take(context: &Arc<Context>, most: usize) -> Option<Place> {
+        let taken = context.connections.fetch_add(1, Ordering::Relaxed);
+        // Dropped again below if there is no room.
+        let place = Place(Arc::clone(context));
+        (taken < most).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -64,7 +64,7 @@ fn matches(headers: &HeaderMap, tag: &str) -> bool {
 
 async fn whole(shard: &Shard, set: SetKey) -> Bytes {
     loop {
-        let answer = shard.core().poll_whole(set);
+        let answer = shard.core().poll(set, None);
         match answer {
             PollAnswer::Body(body) => return body,
             PollAnswer::Nothing => return shard.core().poll_empty(),
