@@ -126,13 +126,23 @@ impl Sequencer {
     /// Makes all that was applied visible: first the snapshots, then the log (the store's invariant). True if there
     /// was anything.
     pub fn commit(&mut self) -> bool {
-        if self.draft.is_empty() {
-            return false;
-        }
+        self.store_snapshots();
+        self.publish_segment()
+    }
+
+    /// The first half of a commit.
+    pub fn store_snapshots(&mut self) {
         for id in std::mem::take(&mut self.touched) {
             let record = &mut self.records[id.index()];
             record.touched = false;
             self.store.put(id, record.live.then(|| Arc::new(record.snapshot(id))));
+        }
+    }
+
+    /// The second half. Only to be called after [`Sequencer::store_snapshots`], with nothing applied in between.
+    pub fn publish_segment(&mut self) -> bool {
+        if self.draft.is_empty() {
+            return false;
         }
         let mut evicted_gone = Vec::new();
         self.log.publish(&mut self.draft, |entry, offset| {

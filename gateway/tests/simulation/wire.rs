@@ -1,0 +1,46 @@
+//! A wire that takes as many bytes as the schedule lets it.
+
+use fanwire::shard::Wire;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, IoSlice};
+use std::rc::Rc;
+
+/// Both ends see this.
+#[derive(Debug, Default)]
+pub struct Pipe {
+    /// Bytes written and not yet read by the client.
+    pub bytes: VecDeque<u8>,
+    /// Bytes that the wire takes before it blocks.
+    pub room: usize,
+    /// Someone was turned away since the room was last made.
+    pub blocked: bool,
+    pub broken: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct SimulatedWire(pub Rc<RefCell<Pipe>>);
+
+impl Wire for SimulatedWire {
+    fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut pipe = self.0.borrow_mut();
+        if pipe.broken {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
+        let mut taken = 0;
+        for piece in pieces {
+            let fits = piece.len().min(pipe.room);
+            pipe.bytes.extend(&piece[..fits]);
+            pipe.room -= fits;
+            taken += fits;
+            if fits < piece.len() {
+                pipe.blocked = true;
+                break;
+            }
+        }
+        if taken == 0 && pieces.iter().any(|piece| !piece.is_empty()) {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        Ok(taken)
+    }
+}
