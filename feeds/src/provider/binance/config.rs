@@ -14,7 +14,7 @@ pub struct BinanceConfig {
     pub symbols: Vec<String>,
     /// What to subscribe to: any of `trade`, `quote`, `book`, `bar`, `ticker`. Default: all but `ticker`.
     pub kinds: Vec<Kind>,
-    /// WebSocket base, without `/stream`. Default: the venue's own.
+    /// WebSocket base, without `/stream` (and for futures without `/public` and `/market`). Default: the venue's own.
     pub ws_url: Option<String>,
     /// REST base, without `/api`. Default: the venue's own.
     pub rest_url: Option<String>,
