@@ -60,19 +60,22 @@ impl Binance {
         Binance::build(venue, config, streams, links, &names)
     }
 
-    /// Configured from a capture: streams from the addresses of its connections, names from its exchangeInfo.
+    /// Configured from a capture: streams from the addresses of its connections, names from its exchangeInfo or from
+    /// its header, if we recorded it.
     pub fn for_replay(venue: Venue, head: &Head) -> Result<Binance, ReplayError> {
         let (streams, links) = streams::recorded(&head.addrs);
         if streams.is_empty() {
             return Err(ReplayError::NothingSubscribed("no connection names a stream we know"));
         }
+        let config = BinanceConfig { bar_backfill: 0, ..config::recorded(head).unwrap_or_default() };
         let tables: Vec<_> = head.bodies.iter().filter_map(|(_, body)| instruments::parse(body).ok()).collect();
-        let names = streams.iter().map(|stream| {
-            let name = instruments::canonical(&stream.native, &tables);
-            (stream.native.clone(), name)
-        });
-        let config = BinanceConfig { bar_backfill: 0, ..BinanceConfig::default() };
-        Ok(Binance::build(venue, &config, streams.clone(), links, &names.collect()))
+        let mut names: HashMap<String, String> = HashMap::new();
+        for native in streams.iter().map(|stream| &stream.native) {
+            let configured = config.symbols.iter().find(|symbol| config::native(symbol).as_ref() == Some(native));
+            let name = configured.cloned().unwrap_or_else(|| instruments::canonical(native, &tables));
+            names.insert(native.clone(), name);
+        }
+        Ok(Binance::build(venue, &config, streams, links, &names))
     }
 
     fn build(
