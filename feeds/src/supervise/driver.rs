@@ -138,6 +138,9 @@ impl Driver {
         silent.into_iter().for_each(|index| self.mark(index, true, &mut marks));
         self.outlet.publish(now_ms, &mut marks);
         self.replace_silent_links(now_ms);
+        for url in self.fetcher.take_refused() {
+            self.handle(Input::FetchFailed { url: &url }, now_ms);
+        }
         self.say_status(now_ms);
         self.rejects.report(self.adapter.provider(), now_ms);
         self.losses.report(self.adapter.provider(), &self.counters, now_ms);
@@ -165,10 +168,7 @@ impl Driver {
         self.publish(now_ms);
         self.send(now_ms);
         for fetch in std::mem::take(&mut self.output.fetches) {
-            let url = fetch.url.clone();
-            if !self.fetcher.ask(fetch, now_ms) {
-                tracing::warn!(provider = self.adapter.provider(), url, "too many fetches wait; one is dropped");
-            }
+            self.fetcher.ask(fetch, now_ms);
         }
         for link in std::mem::take(&mut self.output.reconnects) {
             self.sockets.reconnect(link);
