@@ -2,8 +2,10 @@
 
 mod support;
 
-use feeds::adapter::{Input, LinkId};
+use feeds::adapter::{Adapter, Input, LinkId};
+use feeds::capture::Head;
 use feeds::provider::binance::{Binance, BinanceConfig, BookSource, Kind, TickerStream, TradeStream, Venue};
+use feeds::registry::FeedConfig;
 use support::Bench;
 
 const LINK: LinkId = LinkId(0);
@@ -345,6 +347,17 @@ fn a_second_connection_of_an_open_link_changes_nothing() {
     bench.frame(0, &diff(102, 105, r#"[["10","4"]]"#, "[]"));
     assert_eq!(bench.topics.state("book.binance.BTC-USDT"), r#"{"asks":{"12":5},"bids":{"10":4}}"#);
     assert_eq!(bench.output.counts.gaps, 0);
+}
+
+#[test]
+fn a_capture_of_ours_names_its_symbols() {
+    let config = BinanceConfig { symbols: vec!["ABC-XYZ".into()], book_levels: 5, ..BinanceConfig::default() };
+    let config = serde_json::to_string(&FeedConfig::Binance(config)).unwrap();
+    let addrs = ["abcxyz@trade", "btcusdt@trade", "odd@trade"].map(|name| format!("wss://x/stream?streams={name}"));
+    let head = Head { config: Some(config), addrs: addrs.to_vec(), ..Head::default() };
+    let adapter = Binance::for_replay(Venue::Binance, &head).unwrap();
+    let topics: Vec<&str> = adapter.subscriptions().iter().map(|s| s.topics[0].as_str()).collect();
+    assert_eq!(topics, ["trade.binance.ABC-XYZ", "trade.binance.BTC-USDT", "trade.binance.ODD"]);
 }
 
 mod any_bytes {

@@ -177,6 +177,21 @@ async fn a_refused_dial_is_tried_again_with_growing_pauses() {
 }
 
 #[tokio::test]
+async fn a_provider_that_says_stay_away_is_left_alone_for_so_long() {
+    let server = WsServer::start().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let ws_url = Some(format!("ws://{}", listener.local_addr().unwrap()));
+    let feed = Feed::start(&BinanceConfig { ws_url, ..config(&server) }, None);
+    let (mut stream, _) = soon(listener.accept()).await.unwrap();
+    let answer = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n";
+    soon(stream.write_all(answer)).await.unwrap();
+    let refused = tokio::time::Instant::now();
+    soon(listener.accept()).await.unwrap();
+    assert!(refused.elapsed().as_millis() >= 990, "{:?}", refused.elapsed());
+    feed.stop().await;
+}
+
+#[tokio::test]
 async fn a_silent_stream_is_marked_alone() {
     let mut server = WsServer::start().await;
     let silence = Silence { quote_ms: 60, ..Silence::default() };

@@ -130,3 +130,94 @@ fn a_receiver_that_is_gone_is_noticed() {
     outlet.publish(1, &mut vec![patch("a", "{}")]);
     assert!(outlet.is_closed() && !outlet.is_holding());
 }
+
+mod any_updates {
+    use super::*;
+    use crate::model::merge;
+    use proptest::prelude::*;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    /// Topics `s0`, `s1` are states, `e0` is a log.
+    fn updates() -> impl Strategy<Value = Update> {
+        let fields = prop_oneof![Just("null"), Just("1"), Just("2"), Just(r#"{"k":1}"#), Just(r#"{"k":null,"l":2}"#)];
+        let state = (0..2, "[ab]", fields, 0..8).prop_map(|(topic, key, value, what)| {
+            let object = object(&format!("{{\"{key}\":{value}}}"));
+            let change = match what {
+                0 => Change::State(object),
+                1 => Change::Reset(object),
+                2 => Change::Retire,
+                3 => Change::Stale(true),
+                4 => Change::Stale(false),
+                _ => Change::Patch(object),
+            };
+            update(&format!("s{topic}"), change)
+        });
+        let event = prop_oneof![
+            3 => Just(update("e0", Change::Event(object(r#"{"id":"1"}"#)))),
+            1 => Just(update("e0", Change::Lost(Some(2)))),
+        ];
+        prop_oneof![3 => state, 1 => event]
+    }
+
+    /// What a reader ends with: states, marks, and events seen or known to be lost.
+    #[derive(Debug, Default, PartialEq)]
+    struct Reader {
+        states: BTreeMap<String, Object>,
+        stale: BTreeSet<String>,
+        events: u64,
+    }
+
+    impl Reader {
+        fn take(&mut self, update: &Update) {
+            let topic = update.topic.as_str().to_owned();
+            match &update.change {
+                Change::Patch(patch) => {
+                    merge(self.states.entry(topic).or_default(), patch);
+                }
+                Change::State(state) | Change::Reset(state) => {
+                    let mut clean = Object::new();
+                    merge(&mut clean, state);
+                    self.states.insert(topic, clean);
+                }
+                Change::Retire => {
+                    self.states.remove(&topic);
+                    self.stale.remove(&topic);
+                }
+                Change::Stale(true) => {
+                    self.stale.insert(topic);
+                }
+                Change::Stale(false) => {
+                    self.stale.remove(&topic);
+                }
+                Change::Event(_) => self.events += 1,
+                Change::Lost(count) => self.events += count.unwrap_or(0),
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn a_reader_ends_with_the_same_whenever_it_reads(
+            steps in proptest::collection::vec((updates(), any::<bool>()), 1..60),
+        ) {
+            let (sender, receiver) = bounded(1);
+            let mut outlet = Outlet::new("test", sender);
+            let (mut truth, mut reader) = (Reader::default(), Reader::default());
+            for (update, reads) in steps {
+                truth.take(&update);
+                outlet.publish(1, &mut vec![update]);
+                if reads {
+                    receiver.try_iter().take(1).for_each(|batch| batch.updates.iter().for_each(|u| reader.take(u)));
+                }
+            }
+            while outlet.is_holding() || !receiver.is_empty() {
+                receiver.try_iter().for_each(|batch| batch.updates.iter().for_each(|u| reader.take(u)));
+                outlet.flush(2);
+            }
+            prop_assert_eq!(reader, truth);
+            prop_assert_eq!(count(&outlet.counters().dropped), 0);
+        }
+    }
+}

@@ -2,7 +2,8 @@
 
 use super::connection::Event;
 use super::fetch::Fetcher;
-use super::link::{ConnId, Loss};
+use super::link::ConnId;
+use super::losses::Losses;
 use super::rejects::Rejects;
 use super::sockets::Sockets;
 use super::{Facts, Hosts, Limits, Shutdown, Status, Tap, Watchdog, now_ms};
@@ -50,19 +51,20 @@ pub async fn run(
     }
 }
 
-struct Driver {
-    adapter: Box<dyn Adapter>,
-    output: Output,
-    outlet: Outlet,
-    counters: Arc<FeedCounters>,
-    sockets: Sockets,
-    fetcher: Fetcher,
-    watchdog: Watchdog,
+pub(super) struct Driver {
+    pub(super) adapter: Box<dyn Adapter>,
+    pub(super) output: Output,
+    pub(super) outlet: Outlet,
+    pub(super) counters: Arc<FeedCounters>,
+    pub(super) sockets: Sockets,
+    pub(super) fetcher: Fetcher,
+    pub(super) watchdog: Watchdog,
     status: Status,
-    facts: Facts,
+    pub(super) facts: Facts,
     feed_topic: Option<Topic>,
-    rejects: Rejects,
-    tap: Option<Box<dyn Tap>>,
+    pub(super) rejects: Rejects,
+    losses: Losses,
+    pub(super) tap: Option<Box<dyn Tap>>,
     watch_interval_ms: i64,
     next_watch_ms: i64,
 }
@@ -88,6 +90,7 @@ impl Driver {
             facts: Facts { links: adapter.links().len(), ..Facts::default() },
             feed_topic: Topic::of(&["feed", adapter.provider()]).ok(),
             rejects: Rejects::default(),
+            losses: Losses::default(),
             tap,
             watch_interval_ms: i64::try_from(limits.watch_interval_ms).unwrap_or(i64::MAX),
             next_watch_ms: now_ms,
@@ -135,8 +138,12 @@ impl Driver {
         silent.into_iter().for_each(|index| self.mark(index, true, &mut marks));
         self.outlet.publish(now_ms, &mut marks);
         self.replace_silent_links(now_ms);
+        for url in self.fetcher.take_refused() {
+            self.handle(Input::FetchFailed { url: &url }, now_ms);
+        }
         self.say_status(now_ms);
         self.rejects.report(self.adapter.provider(), now_ms);
+        self.losses.report(self.adapter.provider(), &self.counters, now_ms);
     }
 
     /// A link on which everything that is watched is silent may have lost its subscriptions though its pings go on
@@ -153,133 +160,15 @@ impl Driver {
         }
     }
 
-    fn take(&mut self, event: Event) {
-        match event {
-            Event::Opened { conn, at_ms } => self.opened(conn, at_ms),
-            Event::Gone { conn, at_ms, reason, stay_away_ms } => self.gone(conn, at_ms, reason, stay_away_ms),
-            Event::Frame { conn, at_ms, mut bytes } => self.frame(conn, at_ms, &mut bytes),
-            Event::Fetched { url, at_ms, answer, stay_away_ms } => {
-                if let Some(ms) = stay_away_ms {
-                    tracing::warn!(url, ms, "the provider asks us to stay away");
-                    self.fetcher.stay_away(&url, at_ms + ms);
-                }
-                self.fetched(&url, answer, at_ms);
-            }
-        }
-    }
-
-    fn opened(&mut self, conn: ConnId, at_ms: i64) {
-        let Some(link) = self.sockets.opened(conn, at_ms) else { return };
-        self.facts.dials_failed = 0;
-        tracing::info!(provider = self.adapter.provider(), link = link.0, "connected");
-        let name = self.conn_name(link, conn);
-        if let Some(tap) = &mut self.tap {
-            tap.connected(&name, self.sockets.url_of(link), at_ms);
-        }
-        let mut marks = Vec::new();
-        for index in self.subscriptions_on(link) {
-            if self.watchdog.link_up(index, at_ms) {
-                self.mark(index, false, &mut marks);
-            }
-        }
-        self.outlet.publish(at_ms, &mut marks);
-        self.handle(Input::Opened(link), at_ms);
-        self.say_status(at_ms);
-    }
-
-    fn gone(&mut self, conn: ConnId, at_ms: i64, reason: String, stay_away_ms: Option<i64>) {
-        let Some((link, was_open, loss)) = self.sockets.gone(conn, at_ms, stay_away_ms) else { return };
-        let provider = self.adapter.provider();
-        if was_open {
-            tracing::info!(provider, link = link.0, reason, "disconnected");
-            let name = self.conn_name(link, conn);
-            if let Some(tap) = &mut self.tap {
-                tap.closed(&name, at_ms);
-            }
-        } else {
-            tracing::warn!(provider, link = link.0, reason, "cannot connect");
-            add(&self.counters.dial_failures, 1);
-            self.facts.dials_failed = self.facts.dials_failed.saturating_add(1);
-        }
-        self.facts.last_error = reason;
-        if loss == Loss::LinkDown {
-            self.link_down(link, at_ms);
-        }
-        self.say_status(at_ms);
-    }
-
-    fn link_down(&mut self, link: LinkId, at_ms: i64) {
-        let mut marks = Vec::new();
-        for index in self.subscriptions_on(link) {
-            if self.watchdog.link_down(index) {
-                self.mark(index, true, &mut marks);
-            }
-        }
-        self.outlet.publish(at_ms, &mut marks);
-        self.handle(Input::Closed(link), at_ms);
-    }
-
-    fn frame(&mut self, conn: ConnId, at_ms: i64, bytes: &mut Vec<u8>) {
-        let Some(link) = self.sockets.frame(conn) else { return };
-        self.facts.has_data = true;
-        if self.tap.is_some() {
-            let name = self.conn_name(link, conn);
-            if let Some(tap) = &mut self.tap {
-                tap.received(&name, bytes, at_ms);
-            }
-        }
-        self.rejects.sample(bytes);
-        self.handle(Input::Frame(link, bytes), at_ms);
-        self.rejects.observe(self.output.counts.rejected);
-    }
-
-    fn fetched(&mut self, url: &str, answer: Result<(u16, Vec<u8>), String>, at_ms: i64) {
-        add(&self.counters.fetches, 1);
-        let failure = match &answer {
-            Ok((200..=299 | 304, _)) => None,
-            Ok((status, _)) => Some(format!("HTTP {status}")),
-            Err(reason) => Some(reason.clone()),
-        };
-        self.note_fetch(url, failure);
-        match answer {
-            Ok((status, mut body)) => {
-                if let Some(tap) = &mut self.tap {
-                    tap.fetched(url, status, &body, at_ms);
-                }
-                self.rejects.sample(&body);
-                self.handle(Input::Fetched { url, status, body: &mut body }, at_ms);
-                self.rejects.observe(self.output.counts.rejected);
-            }
-            Err(_) => self.handle(Input::FetchFailed { url }, at_ms),
-        }
-    }
-
-    fn note_fetch(&mut self, url: &str, failure: Option<String>) {
-        let Some(reason) = failure else {
-            self.facts.fetches_failed = 0;
-            self.facts.has_data |= self.facts.links == 0;
-            return;
-        };
-        tracing::warn!(provider = self.adapter.provider(), url, reason, "fetch failed");
-        add(&self.counters.fetch_failures, 1);
-        self.facts.fetches_failed = self.facts.fetches_failed.saturating_add(1);
-        if self.facts.links == 0 {
-            self.facts.last_error = reason;
-        }
-    }
-
     /// The one place where the adapter is called: carries out whatever it wants.
-    fn handle(&mut self, input: Input<'_>, now_ms: i64) {
+    pub(super) fn handle(&mut self, input: Input<'_>, now_ms: i64) {
         self.adapter.handle(input, now_ms, &mut self.output);
         let silences = self.adapter.subscriptions().iter().map(|subscription| subscription.silence_ms);
         self.watchdog.watch(silences, now_ms);
         self.publish(now_ms);
         self.send(now_ms);
         for fetch in std::mem::take(&mut self.output.fetches) {
-            let url = fetch.url.clone();
-            if !self.fetcher.ask(fetch, now_ms) {
-                tracing::warn!(provider = self.adapter.provider(), url, "too many fetches wait; one is dropped");
-            }
+            self.fetcher.ask(fetch, now_ms);
         }
         for link in std::mem::take(&mut self.output.reconnects) {
             self.sockets.reconnect(link);
@@ -319,7 +208,7 @@ impl Driver {
         }
     }
 
-    fn say_status(&mut self, now_ms: i64) {
+    pub(super) fn say_status(&mut self, now_ms: i64) {
         let (stale, all) = self.watchdog.stale();
         (self.facts.subscriptions_stale, self.facts.subscriptions) = (stale, all);
         self.facts.links_open = self.sockets.links_open();
@@ -332,7 +221,7 @@ impl Driver {
         }
     }
 
-    fn subscriptions_on(&self, link: LinkId) -> Vec<usize> {
+    pub(super) fn subscriptions_on(&self, link: LinkId) -> Vec<usize> {
         (0..self.watchdog.len()).filter(|index| self.adapter.link_of(*index) == Some(link)).collect()
     }
 
@@ -340,12 +229,12 @@ impl Driver {
         self.adapter.subscriptions().get(subscription).map_or("", |subscription| &subscription.name)
     }
 
-    fn mark(&self, subscription: usize, stale: bool, marks: &mut Vec<Update>) {
+    pub(super) fn mark(&self, subscription: usize, stale: bool, marks: &mut Vec<Update>) {
         let topics = self.adapter.subscriptions().get(subscription).map_or(&[][..], |found| &found.topics);
         marks.extend(topics.iter().map(|topic| Update::new(topic.clone(), None, Change::Stale(stale))));
     }
 
-    fn conn_name(&self, link: LinkId, conn: ConnId) -> String {
+    pub(super) fn conn_name(&self, link: LinkId, conn: ConnId) -> String {
         format!("{}.ws.{}.{conn}", self.adapter.provider(), link.0)
     }
 }

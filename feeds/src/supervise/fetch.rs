@@ -20,6 +20,7 @@ pub(super) struct Fetcher {
     /// (when, order of asking, url), the earliest first.
     waiting: BinaryHeap<Reverse<(i64, u64, String)>>,
     asked: u64,
+    refused: Vec<String>,
     running: JoinSet<()>,
 }
 
@@ -35,18 +36,28 @@ impl Fetcher {
                 reqwest::Client::new()
             });
         let (limits, waiting, running) = (limits.clone(), BinaryHeap::new(), JoinSet::new());
-        Fetcher { client, limits, hosts, events, waiting, asked: 0, running }
+        Fetcher { client, limits, hosts, events, waiting, asked: 0, refused: Vec::new(), running }
     }
 
-    /// Queues a fetch; false if too many wait.
-    pub(super) fn ask(&mut self, fetch: Fetch, now_ms: i64) -> bool {
+    /// Queues a fetch, or refuses it if too many wait.
+    pub(super) fn ask(&mut self, fetch: Fetch, now_ms: i64) {
         if self.waiting.len() >= self.limits.fetches_waiting_max {
-            return false;
+            if self.refused.len() < self.limits.fetches_waiting_max {
+                self.refused.push(fetch.url);
+            }
+            return;
         }
         self.asked += 1;
         let due_ms = now_ms.saturating_add(i64::try_from(fetch.delay_ms).unwrap_or(i64::MAX));
         self.waiting.push(Reverse((due_ms, self.asked, fetch.url)));
-        true
+    }
+
+    /// What was refused since the last call: the adapter is told that it failed, and may ask again.
+    pub(super) fn take_refused(&mut self) -> Vec<String> {
+        if !self.refused.is_empty() {
+            tracing::warn!(count = self.refused.len(), example = self.refused[0], "too many fetches wait");
+        }
+        std::mem::take(&mut self.refused)
     }
 
     /// When to call [`Fetcher::start_due`]; `None`: when a fetch ended or a new one was asked for.

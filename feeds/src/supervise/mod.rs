@@ -14,7 +14,9 @@ mod watchdog;
 mod connection;
 mod dial;
 mod driver;
+mod events;
 mod fetch;
+mod losses;
 mod rejects;
 mod sockets;
 

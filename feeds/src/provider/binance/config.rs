@@ -2,6 +2,7 @@
 
 use super::Venue;
 use super::streams::StreamKind;
+use crate::capture::Head;
 use crate::registry::Problem;
 use crate::supervise::Limits;
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ pub struct BinanceConfig {
     pub symbols: Vec<String>,
     /// What to subscribe to: any of `trade`, `quote`, `book`, `bar`, `ticker`. Default: all but `ticker`.
     pub kinds: Vec<Kind>,
-    /// WebSocket base, without `/stream`. Default: the venue's own.
+    /// WebSocket base, without `/stream` (and for futures without `/public` and `/market`). Default: the venue's own.
     pub ws_url: Option<String>,
     /// REST base, without `/api`. Default: the venue's own.
     pub rest_url: Option<String>,
@@ -190,6 +191,13 @@ pub(super) fn native(canonical: &str) -> Option<String> {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
     };
     (is_asset(base) && is_asset(quote)).then(|| format!("{base}{quote}"))
+}
+
+/// The configuration in the header of a capture that we recorded; `None` for another program's.
+pub(super) fn recorded(head: &Head) -> Option<BinanceConfig> {
+    let mut config: serde_json::Map<String, serde_json::Value> = serde_json::from_str(head.config.as_deref()?).ok()?;
+    config.remove("provider");
+    serde_json::from_value(config.into()).ok()
 }
 
 fn check_url(key: &str, url: Option<&str>, schemes: [&str; 2], problems: &mut Vec<Problem>) {

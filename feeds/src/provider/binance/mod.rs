@@ -15,25 +15,21 @@ mod message;
 mod rest;
 mod streams;
 mod symbols;
+mod sync;
 mod translate;
 mod venue;
 
 pub use config::{BinanceConfig, BookSource, Kind, Silence, TickerStream, TradeStream};
 pub use venue::Venue;
 
-use crate::adapter::{Adapter, Fetch, Input, Link, LinkId, Output, Subscription};
+use crate::adapter::{Adapter, Input, Link, LinkId, Output, Subscription};
 use crate::capture::Head;
 use crate::registry::ReplayError;
-use book::Outcome;
 use rest::Rest;
 use std::collections::HashMap;
 use streams::{Stream, StreamKind};
 use symbols::{Symbol, Topics};
 use translate::Read;
-
-/// Between two fetches after a connect, in ms: of a weight of 6000 a minute a depth snapshot takes 50, klines 2.
-const DEPTH_SPACING_MS: u64 = 500;
-const KLINES_SPACING_MS: u64 = 50;
 
 /// The adapter.
 pub struct Binance {
@@ -64,19 +60,22 @@ impl Binance {
         Binance::build(venue, config, streams, links, &names)
     }
 
-    /// Configured from a capture: streams from the addresses of its connections, names from its exchangeInfo.
+    /// Configured from a capture: streams from the addresses of its connections, names from its exchangeInfo or from
+    /// its header, if we recorded it.
     pub fn for_replay(venue: Venue, head: &Head) -> Result<Binance, ReplayError> {
         let (streams, links) = streams::recorded(&head.addrs);
         if streams.is_empty() {
             return Err(ReplayError::NothingSubscribed("no connection names a stream we know"));
         }
+        let config = BinanceConfig { bar_backfill: 0, ..config::recorded(head).unwrap_or_default() };
         let tables: Vec<_> = head.bodies.iter().filter_map(|(_, body)| instruments::parse(body).ok()).collect();
-        let names = streams.iter().map(|stream| {
-            let name = instruments::canonical(&stream.native, &tables);
-            (stream.native.clone(), name)
-        });
-        let config = BinanceConfig { bar_backfill: 0, ..BinanceConfig::default() };
-        Ok(Binance::build(venue, &config, streams.clone(), links, &names.collect()))
+        let mut names: HashMap<String, String> = HashMap::new();
+        for native in streams.iter().map(|stream| &stream.native) {
+            let configured = config.symbols.iter().find(|symbol| config::native(symbol).as_ref() == Some(native));
+            let name = configured.cloned().unwrap_or_else(|| instruments::canonical(native, &tables));
+            names.insert(native.clone(), name);
+        }
+        Ok(Binance::build(venue, &config, streams, links, &names))
     }
 
     fn build(
@@ -137,60 +136,6 @@ impl Binance {
         Some(self.symbols.len() - 1)
     }
 
-    fn opened(&mut self, link: LinkId, output: &mut Output) {
-        let Some(is_open) = self.links_open.get_mut(link.0) else { return };
-        // A second connection of an open link changes nothing: what it repeats is dropped.
-        if std::mem::replace(is_open, true) {
-            return;
-        }
-        let mut delay_ms = 0;
-        for index in 0..self.streams.len() {
-            if self.streams[index].link != link.0 {
-                continue;
-            }
-            let kind = self.streams[index].kind;
-            if matches!(kind, StreamKind::TopBook | StreamKind::DiffBook) {
-                // An open connection makes no old book fresh.
-                translate::mark_broken(&self.symbols[self.symbol_of[index]], output);
-            }
-            match kind {
-                StreamKind::DiffBook => {
-                    self.fetch_depth(self.symbol_of[index], delay_ms, output);
-                    delay_ms += DEPTH_SPACING_MS;
-                }
-                StreamKind::Kline if self.bar_backfill > 0 => {
-                    let url = self.rest.klines(&self.streams[index].native, self.bar_backfill);
-                    output.fetches.push(Fetch { url, delay_ms });
-                    delay_ms += KLINES_SPACING_MS;
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn closed(&mut self, link: LinkId, output: &mut Output) {
-        let Some(is_open) = self.links_open.get_mut(link.0) else { return };
-        *is_open = false;
-        for index in 0..self.streams.len() {
-            if self.streams[index].link != link.0 {
-                continue;
-            }
-            let symbol = &mut self.symbols[self.symbol_of[index]];
-            match self.streams[index].kind {
-                StreamKind::BookTicker => symbol.quote_id = i64::MIN,
-                StreamKind::TopBook if symbol.top_id > i64::MIN => {
-                    symbol.top_id = i64::MIN;
-                    translate::break_book(symbol, output);
-                }
-                StreamKind::DiffBook if symbol.diff_book.as_mut().is_some_and(book::DiffBook::lose) => {
-                    translate::break_book(symbol, output);
-                }
-                _ => {}
-            }
-        }
-        self.count_out_of_sync(output);
-    }
-
     fn frame(&mut self, link: LinkId, bytes: &mut [u8], output: &mut Output) {
         output.counts.frames += 1;
         let Some(index) = translate::stream_name(bytes).and_then(|name| self.by_name.get(name)).copied() else {
@@ -206,49 +151,6 @@ impl Binance {
         if kind == StreamKind::TopBook && output.out_of_sync > 0 {
             self.count_out_of_sync(output);
         }
-    }
-
-    fn diff(&mut self, symbol: usize, diff: message::Diff, output: &mut Output) {
-        let event_ms = diff.event_ms;
-        let Some(book) = &mut self.symbols[symbol].diff_book else { return };
-        let outcome = book.diff(diff);
-        self.settle(symbol, outcome, Some(event_ms), output);
-    }
-
-    /// Does what the outcome of a change or a snapshot asks for.
-    fn settle(&mut self, index: usize, outcome: Outcome, te: Option<i64>, output: &mut Output) {
-        let symbol = &mut self.symbols[index];
-        match outcome {
-            Outcome::Nothing => return,
-            Outcome::Changed | Outcome::Synced { .. } => {
-                let Some(book) = &symbol.diff_book else { return };
-                let top = book.levels().top(self.book_levels);
-                translate::publish_book(symbol, top, te, output);
-                output.alive.extend(symbol.book_stream);
-            }
-            Outcome::Broken => {
-                output.counts.gaps += 1;
-                translate::break_book(symbol, output);
-                self.fetch_depth(index, 0, output);
-            }
-            // Why a pause: the same cache would give the same snapshot again.
-            Outcome::SnapshotTooOld => self.fetch_depth(index, 1_000, output),
-        }
-        if outcome != Outcome::Changed {
-            self.count_out_of_sync(output);
-        }
-    }
-
-    /// Asks for a depth snapshot unless one is on its way or none is needed.
-    fn fetch_depth(&mut self, symbol: usize, delay_ms: u64, output: &mut Output) {
-        let symbol = &mut self.symbols[symbol];
-        if symbol.diff_book.as_mut().is_some_and(book::DiffBook::wants_fetch) {
-            output.fetches.push(Fetch { url: self.rest.depth(&symbol.native), delay_ms });
-        }
-    }
-
-    fn count_out_of_sync(&self, output: &mut Output) {
-        output.out_of_sync = self.symbols.iter().filter(|symbol| symbol.is_out_of_sync()).count();
     }
 }
 

@@ -51,23 +51,32 @@ fn kind_of(suffix: &str) -> Option<StreamKind> {
 pub(super) fn wanted(venue: Venue, config: &BinanceConfig) -> (Vec<Stream>, Vec<Link>) {
     let base = config.ws_url.as_deref().unwrap_or(venue.ws_url()).trim_end_matches('/');
     let suffixes = suffixes(venue, config);
-    let (mut streams, mut urls): (Vec<Stream>, Vec<(String, usize)>) = (Vec::new(), Vec::new());
-    for native in config.symbols.iter().filter_map(|symbol| config::native(symbol)) {
-        for suffix in &suffixes {
-            let Some(kind) = kind_of(suffix) else { continue };
+    let (mut streams, mut urls) = (Vec::new(), Vec::new());
+    for route in venue.routes() {
+        let names = config.symbols.iter().filter_map(|symbol| config::native(symbol)).flat_map(|native| {
+            let routed = suffixes.iter().filter_map(|suffix| Some((*suffix, kind_of(suffix)?)));
+            let routed = routed.filter(|(_, kind)| venue.route(*kind) == *route);
+            routed.map(|(suffix, kind)| (native.clone(), suffix, kind)).collect::<Vec<_>>()
+        });
+        // A route's streams never share a link with another's.
+        let mut room = 0;
+        for (native, suffix, kind) in names {
             let name = format!("{}@{suffix}", native.to_lowercase());
             match urls.last_mut() {
-                Some((url, count)) if *count < venue.streams_max() && url.len() + name.len() < URL_BYTES_MAX => {
+                Some(url) if room > 0 && String::len(url) + name.len() < URL_BYTES_MAX => {
                     url.push('/');
                     url.push_str(&name);
-                    *count += 1;
+                    room -= 1;
                 }
-                _ => urls.push((format!("{base}/stream?streams={name}"), 1)),
+                _ => {
+                    urls.push(format!("{base}{route}/stream?streams={name}"));
+                    room = venue.streams_max() - 1;
+                }
             }
-            streams.push(Stream { name, kind, native: native.clone(), link: urls.len() - 1 });
+            streams.push(Stream { name, kind, native, link: urls.len() - 1 });
         }
     }
-    (streams, urls.into_iter().map(|(url, _)| link(url)).collect())
+    (streams, urls.into_iter().map(link).collect())
 }
 
 fn suffixes(venue: Venue, config: &BinanceConfig) -> Vec<&'static str> {
@@ -128,8 +137,21 @@ mod tests {
         );
         assert_eq!(links[0].lifetime_ms, Some(85_800_000));
         assert_eq!(streams.len(), 4);
-        let (futures, _) = wanted(Venue::BinanceFutures, &config);
-        assert_eq!(futures[0].kind, StreamKind::AggTrade);
+    }
+
+    #[test]
+    fn futures_are_routed_by_what_they_carry() {
+        let config = BinanceConfig { symbols: vec!["BTC-USDT".into()], ..BinanceConfig::default() };
+        let (streams, links) = wanted(Venue::BinanceFutures, &config);
+        let urls: Vec<&str> = links.iter().map(|link| &*link.url).collect();
+        assert_eq!(
+            urls,
+            [
+                "wss://fstream.binance.com/public/stream?streams=btcusdt@bookTicker/btcusdt@depth20@100ms",
+                "wss://fstream.binance.com/market/stream?streams=btcusdt@aggTrade/btcusdt@kline_1m"
+            ]
+        );
+        assert_eq!(streams.iter().map(|stream| stream.link).collect::<Vec<_>>(), [0, 0, 1, 1]);
     }
 
     #[test]

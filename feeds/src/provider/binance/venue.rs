@@ -1,5 +1,6 @@
 //! The three venues that speak Binance's protocol, and where they differ.
 
+use super::streams::StreamKind;
 use serde::Deserialize;
 
 /// Spot, its American sister, and USD-margined futures.
@@ -55,6 +56,21 @@ impl Venue {
     /// Shortest idle time-out that pings can keep a socket from: they come every 20 s, on futures every 3 min.
     pub(super) fn idle_timeout_ms(self) -> u64 {
         if self.is_futures() { 400_000 } else { 50_000 }
+    }
+
+    /// Where streams live under the WebSocket URL. Futures have had two places since 2026-04-23, and a stream asked for
+    /// at the wrong one is accepted and silent (developers.binance.com, "WebSocket Market Streams").
+    pub(super) fn routes(self) -> &'static [&'static str] {
+        if self.is_futures() { &["/public", "/market"] } else { &[""] }
+    }
+
+    /// The one of [`Venue::routes`] that carries this kind.
+    pub(super) fn route(self, kind: StreamKind) -> &'static str {
+        match kind {
+            _ if !self.is_futures() => "",
+            StreamKind::BookTicker | StreamKind::TopBook | StreamKind::DiffBook => "/public",
+            StreamKind::Trade | StreamKind::AggTrade | StreamKind::Kline | StreamKind::Ticker => "/market",
+        }
     }
 
     /// Most streams on one connection, by the venue's documentation.
