@@ -15,6 +15,8 @@ pub enum CloseReason {
     PingTimeout,
     WriteStalled,
     TooManyErrors,
+    /// So many topics ended while it took no bytes that it has to begin anew.
+    TooFarBehind,
     Error,
 }
 
@@ -30,7 +32,7 @@ pub struct CloseRow {
 }
 
 impl CloseReason {
-    pub const ALL: [CloseReason; 11] = [
+    pub const ALL: [CloseReason; 12] = [
         CloseReason::Normal,
         CloseReason::PeerGone,
         CloseReason::Draining,
@@ -41,6 +43,7 @@ impl CloseReason {
         CloseReason::PingTimeout,
         CloseReason::WriteStalled,
         CloseReason::TooManyErrors,
+        CloseReason::TooFarBehind,
         CloseReason::Error,
     ];
 
@@ -56,6 +59,7 @@ impl CloseReason {
             CloseReason::PingTimeout => (4000, "ping_timeout", true),
             CloseReason::WriteStalled => (4001, "write_stalled", true),
             CloseReason::TooManyErrors => (4002, "too_many_errors", false),
+            CloseReason::TooFarBehind => (4003, "too_far_behind", true),
             CloseReason::Error => (1011, "internal_error", true),
         };
         CloseRow { code, word, may_return }

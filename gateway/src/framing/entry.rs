@@ -16,7 +16,7 @@ pub(crate) struct Cuts {
     /// Where the value of `data` begins; 0 if there is none. It ends one byte before the JSON does.
     data: u16,
     /// The topic's number, for `ids=1`.
-    n: u64,
+    pub n: u64,
 }
 
 /// What the sequencer knows of an entry that it adds to a draft.
@@ -124,7 +124,9 @@ pub(crate) fn recut(segment: &Segment, framing: Framing) -> Framed {
     let mut json = Vec::new();
     for (index, entry) in (0u32..).zip(segment.entries.iter()) {
         json.clear();
-        recut_json(segment.json(index), &entry.cuts, framing, &mut json);
+        // A death may be all that a lagging reader is told of a short life: it says the name itself.
+        let ids = framing.ids && entry.kind != EntryKind::Gone;
+        recut_json(segment.json(index), &entry.cuts, Framing { ids, ..framing }, &mut json);
         match framing.form {
             Form::WebSocket => {
                 websocket::write_head(websocket::TEXT, json.len(), &mut framed.bytes);

@@ -37,6 +37,11 @@ pub fn at(cursor: &str, full: bool) -> Vec<u8> {
     format!(r#"{{"t":"at","cursor":"{cursor}"{full}}}"#).into_bytes()
 }
 
+/// The end of a topic, told outside the log to readers that were not there.
+pub fn gone(topic: &str, seq: Offset) -> Vec<u8> {
+    format!(r#"{{"t":"gone","topic":"{topic}","seq":{}}}"#, seq.0).into_bytes()
+}
+
 /// `ids=1`, on resume: what number stands for which topic.
 pub fn name(n: u64, topic: &str) -> Vec<u8> {
     format!(r#"{{"t":"name","n":{n},"topic":"{topic}"}}"#).into_bytes()

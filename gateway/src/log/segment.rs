@@ -33,6 +33,13 @@ pub struct Entry {
     pub(crate) cuts: entry::Cuts,
 }
 
+impl Entry {
+    /// The number of the topic's incarnation that the entry belongs to.
+    pub fn n(&self) -> u64 {
+        self.cuts.n
+    }
+}
+
 /// Entries of consecutive offsets and their bytes in every framing that somebody asked for.
 #[derive(Debug)]
 pub struct Segment {

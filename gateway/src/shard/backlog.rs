@@ -5,7 +5,7 @@ use crate::framing::message::Why;
 use crate::log::{EntryKind, Offset, Position, Seq, TopicId};
 use bytes::Bytes;
 use smallvec::SmallVec;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 /// An entry that a subscriber is to be given: a place in the log, not a copy.
 #[derive(Clone, Copy, Debug)]
@@ -32,8 +32,18 @@ impl Owed {
 #[derive(Debug)]
 pub enum Item {
     Entry(Owed),
+    /// A topic's end, which no snapshot could make up for: kept as bytes, so that eviction cannot take it.
+    Gone(Gone),
     /// A framed control message.
     Control(Bytes),
+}
+
+/// The `gone` of a topic, framed as an entry that states its cursor and as one that does not.
+#[derive(Debug)]
+pub struct Gone {
+    pub topic: TopicId,
+    pub live: Bytes,
+    pub quiet: Bytes,
 }
 
 /// Against what a snapshot's `lost` is counted.
@@ -63,14 +73,14 @@ pub struct Backlog {
     pub pending: VecDeque<Item>,
     /// How many of `pending` are entries: what the cap is about.
     pub entries: usize,
+    /// How many of `pending` are ends of topics.
+    pub gones: usize,
     line: VecDeque<TopicId>,
     waiting: HashMap<TopicId, Waiting>,
     /// `Some(full)`: an `at` is due once everything else is written.
     pub owes_at: Option<bool>,
     /// An `at` is to follow, though the entries before it state their own cursors.
     pub ends_with_at: bool,
-    /// A `gone` that was pending has left the log.
-    pub missed_a_death: bool,
     /// The wire takes no more bytes until it says so.
     pub blocked: bool,
     /// When it began to be blocked without any progress, Unix ms; `None` if it is not.
@@ -94,16 +104,45 @@ impl Backlog {
         self.entries += 1;
     }
 
+    /// Queues a topic's end. Its snapshot is not waited for any more.
+    pub fn push_gone(&mut self, gone: Gone) {
+        self.stop_waiting(gone.topic);
+        self.pending.push_back(Item::Gone(gone));
+        self.gones += 1;
+    }
+
+    /// The pending entries are given up: their topics wait for a snapshot instead. Ends of topics stay, in order.
+    pub fn lag(&mut self) {
+        // An end ends the wait that an entry before it began here; a wait from before is for a later life.
+        let mut begun = HashSet::new();
+        for item in std::mem::take(&mut self.pending) {
+            match item {
+                Item::Entry(owed) => {
+                    let basis = Basis::Delivered(owed.seq_before());
+                    if self.wait(owed.topic, Waiting { why: Why::Lag, basis }) {
+                        begun.insert(owed.topic);
+                    }
+                    continue;
+                }
+                Item::Gone(ref gone) if begun.remove(&gone.topic) => self.stop_waiting(gone.topic),
+                _ => {}
+            }
+            self.pending.push_back(item);
+        }
+        self.entries = 0;
+        self.owes_at.get_or_insert(false);
+    }
+
     pub fn push_control(&mut self, bytes: impl Into<Bytes>) {
         self.pending.push_back(Item::Control(bytes.into()));
     }
 
-    /// Puts a topic in line; one that waits already keeps its place and its older basis.
-    pub fn wait(&mut self, topic: TopicId, waiting: Waiting) {
-        if let std::collections::hash_map::Entry::Vacant(vacant) = self.waiting.entry(topic) {
-            vacant.insert(waiting);
-            self.line.push_back(topic);
-        }
+    /// Puts a topic in line; one that waits already keeps its place and its older basis, and false is returned.
+    pub fn wait(&mut self, topic: TopicId, waiting: Waiting) -> bool {
+        let std::collections::hash_map::Entry::Vacant(vacant) = self.waiting.entry(topic) else { return false };
+        vacant.insert(waiting);
+        self.line.push_back(topic);
+        true
     }
 
     pub fn is_waiting(&self, topic: TopicId) -> bool {
@@ -125,10 +164,11 @@ impl Backlog {
         None
     }
 
-    /// Drops everything owed but the rest of a begun frame: the connection ends.
+    /// Drops what is owed of topics: the connection ends. The rest of a begun frame and control messages stay (the
+    /// first of which may be the response head).
     pub fn forget_owed(&mut self) {
-        self.pending.clear();
-        self.entries = 0;
+        self.pending.retain(|item| matches!(item, Item::Control(_)));
+        (self.entries, self.gones) = (0, 0);
         self.stop_snapshots();
     }
 

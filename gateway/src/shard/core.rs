@@ -1,16 +1,17 @@
 //! The pure heart of a shard: log position, topic table, sets, connections. No I/O but through [`Wire`], no clock.
 
-use super::backlog::{Basis, Owed, Waiting};
+use super::backlog::{Basis, Gone, Owed, Waiting};
 use super::connection::{ConnId, ConnKey, Connection, Peer, Wire};
 use super::counters::{ShardCounters, Transport};
-use super::index::Index;
+use super::index::{Index, Indexed};
 use super::sets::{SetKey, Sets};
 use crate::close::CloseReason;
-use crate::framing::message::{Why, bye, hello};
+use crate::framing::message::{Why, bye, gone, hello};
 use crate::framing::{Form, Framing, websocket, wrap};
 use crate::limits::Limits;
-use crate::log::{EntryKind, Log, Offset, Reader, Segment};
+use crate::log::{Log, Offset, Reader, Segment};
 use crate::store::Store;
+use bytes::Bytes;
 use slab::Slab;
 use std::sync::Arc;
 
@@ -212,19 +213,29 @@ impl<W: Wire> Core<W> {
         self.resync_all(&old, now_ms);
     }
 
+    /// Every subscriber gets its topics anew; what ended unseen is told as such.
     fn resync_all(&mut self, old: &Index, now_ms: i64) {
         for (key, connection) in &mut self.connections {
             let Some(set) = connection.set else { continue };
             self.ready.push(ConnKey(key));
+            let (form, set) = (connection.framing.form, self.sets.get(set));
             let backlog = connection.backlog();
-            super::deliver::drop_entries(backlog);
-            for &topic in &self.sets.get(set).topics {
-                let basis = old.get(topic).map_or(Basis::Unknown, |topic| Basis::Delivered(topic.seq));
+            backlog.lag();
+            let covered = |topic: &Indexed| set.filters.iter().any(|filter| filter.matches(&topic.name));
+            for (id, topic) in old.iter().filter(|(_, topic)| topic.retired.is_none() && covered(topic)) {
+                if self.index.is_alive(id, &topic.name) {
+                    continue;
+                }
+                // Its last seq is not known any more; the position is above it, and below that of a later birth.
+                let gone: Bytes = wrap(form, &gone(&topic.name, self.position), None).into();
+                backlog.push_gone(Gone { topic: id, live: gone.clone(), quiet: gone });
+            }
+            for &topic in &set.topics {
                 if self.index.get(topic).is_some_and(|topic| topic.retired.is_none()) {
+                    let basis = old.get(topic).map_or(Basis::Unknown, |topic| Basis::Delivered(topic.seq));
                     backlog.wait(topic, Waiting { why: Why::Lag, basis });
                 }
             }
-            backlog.owes_at = Some(true);
         }
         for (key, set) in self.sets.iter_mut() {
             if set.waiters.begin_gathering() {
@@ -273,9 +284,14 @@ impl<W: Wire> Core<W> {
         key
     }
 
+    /// The connection, unless it is ending.
+    pub(super) fn open_connection(&mut self, key: ConnKey) -> Option<&mut Connection<W>> {
+        self.connections.get_mut(key.0).filter(|connection| connection.closing.is_none())
+    }
+
     /// Queues a control message, framed for the connection.
     pub fn send(&mut self, key: ConnKey, json: &[u8], id: Option<&str>) {
-        if let Some(connection) = self.connections.get_mut(key.0) {
+        if let Some(connection) = self.open_connection(key) {
             let form = connection.framing.form;
             connection.backlog().push_control(wrap(form, json, id));
             self.ready.push(key);
@@ -284,7 +300,7 @@ impl<W: Wire> Core<W> {
 
     /// Queues bytes that are framed already (a pong, a ping).
     pub fn send_raw(&mut self, key: ConnKey, bytes: Vec<u8>) {
-        if let Some(connection) = self.connections.get_mut(key.0) {
+        if let Some(connection) = self.open_connection(key) {
             connection.backlog().push_control(bytes);
             self.ready.push(key);
         }
@@ -407,9 +423,4 @@ impl<W: Wire> Core<W> {
             self.ready.push(key);
         }
     }
-}
-
-/// True if a dropped entry of this kind cannot be made up for by a snapshot.
-pub(super) fn must_be_told(kind: EntryKind) -> bool {
-    kind == EntryKind::Gone
 }

@@ -1,15 +1,15 @@
 //! Delivery: the fast lane (one gathered run of bytes, one write per member) and the backlog of those who are not live.
 
-use super::backlog::{Backlog, Basis, Item, Owed, Waiting};
+use super::backlog::{Backlog, Basis, Gone, Item, Owed, Waiting};
 use super::connection::{ConnKey, Connection, Wire};
-use super::core::{Core, must_be_told};
+use super::core::Core;
 use super::counters::ShardCounters;
 use super::sets::SetKey;
 use crate::close::CloseReason;
 use crate::framing::message::{Lost, Why, at, cursor, snapshot};
 use crate::framing::{Form, Framing, websocket, wrap};
 use crate::limits::{GATHER_MAX, IOVECS_MAX, TURN_BYTES_MAX};
-use crate::log::{Log, Segment, TopicId};
+use crate::log::{EntryKind, Log, Segment, TopicId};
 use crate::store::{Content, Snapshot};
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -52,6 +52,7 @@ impl<W: Wire> Core<W> {
         let set = self.sets.get_mut(key);
         let owed = std::mem::take(&mut set.owed);
         let mut ended: SmallVec<[ConnKey; 4]> = SmallVec::new();
+        let mut beyond: SmallVec<[ConnKey; 4]> = SmallVec::new();
         {
             let set = self.sets.get(key);
             let lanes = set.members.len();
@@ -77,17 +78,25 @@ impl<W: Wire> Core<W> {
                     }
                     continue;
                 }
+                let framing = connection.framing;
                 let backlog = connection.backlog();
-                owed.iter().for_each(|owed| enqueue(backlog, *owed));
-                if backlog.entries > self.settings.limits.pending_entries_max {
+                owed.iter().for_each(|owed| enqueue(backlog, segment_of(pass, owed), *owed, framing));
+                let most = self.settings.limits.pending_entries_max;
+                if backlog.entries > most {
                     ShardCounters::add(&self.counters.lags, 1);
-                    lag(backlog, &self.log);
+                    backlog.lag();
+                }
+                if backlog.gones > most {
+                    beyond.push(member);
                 }
                 self.ready.push(member);
             }
         }
         for member in ended {
             self.end(member, CloseReason::PeerGone);
+        }
+        for member in beyond {
+            self.close(member, CloseReason::TooFarBehind, None);
         }
         // The buffer goes back, so that the next pass allocates nothing.
         let mut owed = owed;
@@ -128,10 +137,6 @@ impl<W: Wire> Core<W> {
             if budget == 0 {
                 return true;
             }
-            if backlog.missed_a_death {
-                self.resync(key);
-                continue;
-            }
             let written = if !backlog.unsent.is_empty() {
                 write_unsent(connection, &self.counters)
             } else if !backlog.pending.is_empty() {
@@ -167,21 +172,6 @@ impl<W: Wire> Core<W> {
                     self.end(key, CloseReason::PeerGone);
                     return false;
                 }
-            }
-        }
-    }
-
-    /// A death that the client should have been told has left the log: it gets every topic anew, and an `at` that says
-    /// that what was not named does not exist.
-    fn resync(&mut self, key: ConnKey) {
-        let connection = &mut self.connections[key.0];
-        let set = connection.set;
-        let backlog = connection.backlog();
-        backlog.missed_a_death = false;
-        backlog.owes_at = Some(true);
-        for &topic in set.iter().flat_map(|set| &self.sets.get(*set).topics) {
-            if let Some(known) = self.index.get(topic).filter(|known| known.retired.is_none()) {
-                backlog.wait(topic, Waiting { why: Why::Lag, basis: Basis::Delivered(known.seq) });
             }
         }
     }
@@ -240,8 +230,11 @@ pub(super) fn lost_of(snap: &Snapshot, waiting: Waiting) -> Lost {
     match waiting.basis {
         Basis::Nothing => Lost::Unsaid,
         Basis::Unknown => Lost::Unknown,
-        // A seq from before this birth belongs to a former life of the name, which its own `gone` ended.
-        Basis::Delivered(seq) => Lost::Count(snap.from.0.saturating_sub(seq.0.max(snap.n - 1))),
+        // A seq from before this birth is of a former life, of whose end nothing is known here.
+        Basis::Delivered(seq) if seq.0 + 1 < snap.n => Lost::Unknown,
+        Basis::Delivered(seq) => Lost::Count(snap.from.0.saturating_sub(seq.0)),
+        // Born after the reader's cursor: it may hold a former life of the name, of which events may be missing.
+        Basis::Stated(offset) if snap.n > offset.0 => Lost::Unknown,
         Basis::Stated(offset) => {
             let whole_life = snap.from.0 < snap.n;
             let oldest_seen = events.first().is_some_and(|oldest| oldest.offset <= offset);
@@ -363,58 +356,21 @@ fn spill<W>(
             left = 0;
             whole += 1;
         } else {
-            backlog.push_entry(*one);
+            enqueue(backlog, segment_of(pass, one), *one, framing);
         }
     }
     ShardCounters::add(&counters.deliveries[transport as usize], whole);
 }
 
 /// Queues an entry for a connection that is not simply live.
-fn enqueue(backlog: &mut Backlog, owed: Owed) {
-    if backlog.is_waiting(owed.topic) {
-        // Its snapshot will hold this; only a death has to be told.
-        if !must_be_told(owed.kind) {
-            return;
-        }
-        backlog.stop_waiting(owed.topic);
+pub(super) fn enqueue(backlog: &mut Backlog, segment: &Segment, owed: Owed, framing: Framing) {
+    if owed.kind == EntryKind::Gone {
+        let bytes = |quiet| Bytes::copy_from_slice(segment.framed(framing.quiet(quiet)).slice(owed.position.index));
+        backlog.push_gone(Gone { topic: owed.topic, live: bytes(false), quiet: bytes(true) });
+    } else if !backlog.is_waiting(owed.topic) {
+        // Of one that waits, the snapshot will hold this.
+        backlog.push_entry(owed);
     }
-    backlog.push_entry(owed);
-}
-
-/// The pending entries are too many: their topics wait for a snapshot instead. Deaths stay, in order.
-fn lag(backlog: &mut Backlog, log: &Log) {
-    let mut kept = std::collections::VecDeque::new();
-    for item in std::mem::take(&mut backlog.pending) {
-        match item {
-            Item::Entry(owed) if must_be_told(owed.kind) && log.segment(owed.position.segment).is_some() => {
-                backlog.stop_waiting(owed.topic);
-                kept.push_back(item);
-            }
-            Item::Entry(owed) => {
-                backlog.missed_a_death |= must_be_told(owed.kind);
-                let basis = Basis::Delivered(owed.seq_before());
-                backlog.wait(owed.topic, Waiting { why: Why::Lag, basis });
-            }
-            Item::Control(_) => kept.push_back(item),
-        }
-    }
-    backlog.entries = kept.iter().filter(|item| matches!(item, Item::Entry(_))).count();
-    backlog.pending = kept;
-    backlog.owes_at.get_or_insert(false);
-}
-
-/// Drops the pending entries, their topics waiting with the basis that they had.
-pub(super) fn drop_entries(backlog: &mut Backlog) {
-    for item in std::mem::take(&mut backlog.pending) {
-        match item {
-            Item::Entry(owed) => {
-                let basis = Basis::Delivered(owed.seq_before());
-                backlog.wait(owed.topic, Waiting { why: Why::Lag, basis });
-            }
-            Item::Control(_) => backlog.pending.push_back(item),
-        }
-    }
-    backlog.entries = 0;
 }
 
 /// Writes the rest of a begun message.
@@ -450,13 +406,13 @@ fn write_pending<W: Wire>(connection: &mut Connection<W>, log: &Log, counters: &
     let mut held: SmallVec<[(Option<Arc<Segment>>, u32); 16]> = SmallVec::new();
     for item in backlog.pending.iter().take(GATHER_MAX) {
         match item {
-            Item::Control(_) => held.push((None, 0)),
+            Item::Control(_) | Item::Gone(_) => held.push((None, 0)),
             Item::Entry(owed) => match log.segment(owed.position.segment) {
                 Some(segment) => held.push((Some(segment), owed.position.index)),
                 // Evicted while it waited: this subscriber lags, however short its list is.
                 None => {
                     ShardCounters::add(&counters.lags, 1);
-                    lag(backlog, log);
+                    backlog.lag();
                     return Ok(Progress::Elsewhere);
                 }
             },
@@ -468,6 +424,7 @@ fn write_pending<W: Wire>(connection: &mut Connection<W>, log: &Log, counters: &
         .zip(&held)
         .map(|(item, (segment, index))| match (item, segment) {
             (Item::Control(bytes), _) => IoSlice::new(bytes),
+            (Item::Gone(gone), _) => IoSlice::new(if quiet { &gone.quiet } else { &gone.live }),
             (Item::Entry(_), Some(segment)) => IoSlice::new(segment.framed(framing).slice(*index)),
             (Item::Entry(_), None) => IoSlice::new(&[]),
         })
@@ -488,8 +445,13 @@ fn write_pending<W: Wire>(connection: &mut Connection<W>, log: &Log, counters: &
     }
     drop(slices);
     backlog.unsent.extend(cut);
-    let entries = backlog.pending.drain(..whole).filter(|item| matches!(item, Item::Entry(_))).count();
+    let (mut entries, mut gones) = (0, 0);
+    for item in backlog.pending.drain(..whole) {
+        entries += usize::from(matches!(item, Item::Entry(_)));
+        gones += usize::from(matches!(item, Item::Gone(_)));
+    }
     backlog.entries -= entries;
-    ShardCounters::add(&counters.deliveries[connection.transport as usize], entries as u64);
+    backlog.gones -= gones;
+    ShardCounters::add(&counters.deliveries[connection.transport as usize], (entries + gones) as u64);
     Ok(Progress::of(taken))
 }

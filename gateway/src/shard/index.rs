@@ -46,6 +46,11 @@ impl Index {
         self.by_name.get(name).copied()
     }
 
+    /// True if the slot holds that name, and it lives.
+    pub fn is_alive(&self, id: TopicId, name: &str) -> bool {
+        self.get(id).is_some_and(|topic| topic.retired.is_none() && *topic.name == *name)
+    }
+
     /// Topics alive.
     pub fn live(&self) -> usize {
         self.live

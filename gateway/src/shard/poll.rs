@@ -211,7 +211,8 @@ impl<W: Wire> Core<W> {
             }
             if framing.ids && named.insert(owed.topic) {
                 let topic = self.index.get(owed.topic)?;
-                push_message(&mut messages, &[&name(topic.born.0, &topic.name)]);
+                let n = segment.entries[owed.position.index as usize].n();
+                push_message(&mut messages, &[&name(n, &topic.name)]);
             }
             push_message(&mut messages, &[segment.framed(framing).slice(owed.position.index)]);
             to = *offset;

@@ -4,12 +4,13 @@ use super::answer::Answer;
 use super::connection::{ConnKey, Wire};
 use super::core::Core;
 use super::counters::ShardCounters;
+use super::deliver::enqueue;
 use super::sets::{Filters, SetKey};
 use crate::framing::message::name;
 use crate::framing::{Framing, wrap};
 use crate::log::{Cursor, TopicId};
 use feeds::model::Pattern;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a client asks for.
 #[derive(Clone, Debug)]
@@ -37,7 +38,7 @@ impl<W: Wire> Core<W> {
     ) -> Result<(), SubscribeError> {
         // Whatever was read before belongs to the old set; and the answer is to be as of the log's end.
         self.settle(now_ms);
-        let Some(connection) = self.connections.get(key.0) else { return Ok(()) };
+        let Some(connection) = self.open_connection(key) else { return Ok(()) };
         let (old, framing) = (connection.set, connection.framing);
         let held = old.map_or(&[][..], |set| &self.sets.get(set).filters);
         let filters: Filters =
@@ -63,7 +64,7 @@ impl<W: Wire> Core<W> {
     /// Takes topics away. `reply` goes out after everything pending.
     pub fn unsubscribe(&mut self, key: ConnKey, topics: &[Pattern], reply: Option<Vec<u8>>, now_ms: i64) {
         self.settle(now_ms);
-        let Some(connection) = self.connections.get(key.0) else { return };
+        let Some(connection) = self.open_connection(key) else { return };
         if let Some(old) = connection.set {
             let framing = connection.framing;
             let kept: Filters = self.sets.get(old).filters.iter().filter(|f| !topics.contains(f)).cloned().collect();
@@ -90,7 +91,7 @@ impl<W: Wire> Core<W> {
         now_ms: i64,
     ) {
         self.settle(now_ms);
-        let Some(connection) = self.connections.get_mut(key.0) else { return };
+        let Some(connection) = self.open_connection(key) else { return };
         let old = connection.framing;
         let framing = Framing { num_string: num_string.unwrap_or(old.num_string), ids: ids.unwrap_or(old.ids), ..old };
         connection.framing = framing;
@@ -138,13 +139,18 @@ impl<W: Wire> Core<W> {
     ) {
         let named = if subscription.cursor.is_some() { self.names_for(key, gained, &answer) } else { Vec::new() };
         let connection = &mut self.connections[key.0];
+        let framing = connection.framing;
         let backlog = connection.backlog();
         reply.into_iter().chain(named).for_each(|message| backlog.push_control(message));
         // Entries of the past would break the rising order of a stream that is live already: it is not whole until
         // the `at`. A fresh stream whose cursor is answered by entries alone is live from its first byte.
         let whole = answer.snapshots.is_empty() && !was_streaming && !answer.full;
         for (_, owed) in answer.entries {
-            backlog.push_entry(owed);
+            match self.log.segment(owed.position.segment) {
+                Some(segment) => enqueue(backlog, &segment, owed, framing),
+                // Evicted since the answer: found out again, and made up for, when it is to be written.
+                None => backlog.push_entry(owed),
+            }
         }
         for (topic, waiting) in answer.snapshots {
             backlog.wait(topic, waiting);
@@ -158,17 +164,25 @@ impl<W: Wire> Core<W> {
         self.ready.push(key);
     }
 
-    /// `ids=1`: on resume the client has to learn the numbers of topics that it gets no snapshot of.
+    /// `ids=1`: on resume the client has to learn the numbers of topics that it gets no snapshot of. A topic whose name
+    /// was born again meanwhile has the number of its former life first.
     fn names_for(&self, key: ConnKey, gained: &BTreeSet<TopicId>, answer: &Answer) -> Vec<Vec<u8>> {
         let Framing { ids, form, .. } = self.connections[key.0].framing;
         if !ids {
             return Vec::new();
         }
         let by_snapshot: BTreeSet<TopicId> = answer.snapshots.iter().map(|(topic, _)| *topic).collect();
+        let mut first_numbers = BTreeMap::new();
+        for (_, owed) in &answer.entries {
+            if let Some(segment) = self.log.segment(owed.position.segment) {
+                first_numbers.entry(owed.topic).or_insert(segment.entries[owed.position.index as usize].n());
+            }
+        }
         gained
             .difference(&by_snapshot)
-            .filter_map(|id| self.index.get(*id))
-            .map(|topic| wrap(form, &name(topic.born.0, &topic.name), None))
+            .filter_map(|id| Some((id, self.index.get(*id)?)))
+            .map(|(id, topic)| (first_numbers.get(id).copied().unwrap_or(topic.born.0), topic))
+            .map(|(n, topic)| wrap(form, &name(n, &topic.name), None))
             .collect()
     }
 }

@@ -24,6 +24,8 @@ pub struct Held {
     pub state: Value,
     pub stale: bool,
     pub is_event: bool,
+    /// Held since before this connection, perhaps beyond the cursor: the server may count as lost what was received.
+    pub ahead: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -41,14 +43,18 @@ pub struct Client {
     pub cursor: Option<String>,
     /// Filters that the cursor covers.
     pub covered: BTreeSet<String>,
-    /// Filters asked for whose `at` has not come.
-    pub asked: BTreeSet<String>,
+    /// Filters asked for, by the id of the request, whose `ok` has not come.
+    pub asked: BTreeMap<u64, Vec<String>>,
+    /// Filters whose `ok` came; the next cursor covers them.
+    pub granted: BTreeSet<String>,
     buffer: Vec<u8>,
     live_offset: u64,
     epoch: String,
     greeted: bool,
     /// Topics named since the last full answer began; `None` outside of one.
     named: BTreeSet<String>,
+    /// Seqs of topics that are gone: what is older than that may come again after a resume, and means nothing.
+    graves: HashMap<String, u64>,
     pub num_string: bool,
     pub ids: bool,
     numbers: HashMap<u64, String>,
@@ -65,12 +71,14 @@ impl Client {
             held: BTreeMap::new(),
             cursor: None,
             covered: BTreeSet::new(),
-            asked: BTreeSet::new(),
+            asked: BTreeMap::new(),
+            granted: BTreeSet::new(),
             buffer: Vec::new(),
             live_offset: 0,
             epoch: String::new(),
             greeted: false,
             named: BTreeSet::new(),
+            graves: HashMap::new(),
             num_string,
             ids,
             numbers: HashMap::new(),
@@ -91,6 +99,7 @@ impl Client {
         // client that throws it away needs no proof for it.
         let covered = &self.covered;
         self.held.retain(|topic, _| covered.iter().any(|filter| matches(filter, topic)));
+        self.held.values_mut().for_each(|held| held.ahead = true);
     }
 
     /// Takes `count` bytes from the pipe.
@@ -164,7 +173,10 @@ impl Client {
         }
         match kind.as_str() {
             "hello" => self.hello(message, truth),
-            "ok" => {}
+            "ok" => {
+                let granted = self.asked.remove(&message["id"].as_u64().unwrap()).expect("an ok to a request");
+                self.granted.extend(granted);
+            }
             "name" => {
                 let (n, topic) = (message["n"].as_u64().unwrap(), message["topic"].as_str().unwrap());
                 self.numbers.insert(n, topic.to_owned());
@@ -185,8 +197,13 @@ impl Client {
             for held in self.held.values_mut() {
                 held.seq = 0;
             }
+            self.graves.clear();
         }
         self.epoch = epoch;
+        if self.form == Form::Sse {
+            // The request of a stream is granted by its beginning.
+            self.granted.extend(std::mem::take(&mut self.asked).into_values().flatten());
+        }
     }
 
     fn at(&mut self, message: &Value, id: Option<&str>) {
@@ -203,8 +220,13 @@ impl Client {
         let offset: u64 = cursor.split_once(':').unwrap().1.parse().unwrap();
         assert!(offset >= self.live_offset, "a cursor went back: {message}");
         self.live_offset = offset;
+        self.stated(cursor);
+    }
+
+    /// A cursor covers the subscriptions whose `ok` came before it.
+    fn stated(&mut self, cursor: String) {
         self.cursor = Some(cursor);
-        self.covered.append(&mut self.asked);
+        self.covered.append(&mut self.granted);
     }
 
     fn topic_of(&self, message: &Value) -> String {
@@ -232,12 +254,15 @@ impl Client {
             if self.form == Form::Sse && id != Some(&cursor) {
                 self.fail("the id is not the cursor", message);
             }
-            self.cursor = Some(cursor);
+            self.stated(cursor);
         } else if id.is_some() {
             self.fail("a quiet message states a cursor", message);
         }
         self.named.insert(topic.clone());
         let data = if self.num_string { unquoted(&message["data"]) } else { message["data"].clone() };
+        if kind != "snap" && kind != "gone" && self.graves.get(&topic).is_some_and(|grave| seq <= *grave) {
+            return;
+        }
         match kind {
             "snap" => self.snap(&topic, seq, message, &data, truth),
             "delta" => self.delta(&topic, seq, message, &data, truth),
@@ -251,8 +276,9 @@ impl Client {
                 }
             }
             _ => {
-                if self.held.get(&topic).is_some_and(|held| seq >= held.seq) {
+                if self.held.get(&topic).is_none_or(|held| seq >= held.seq) {
                     self.held.remove(&topic);
+                    self.graves.insert(topic, seq);
                 }
             }
         }
@@ -269,7 +295,8 @@ impl Client {
                 match &message["lost"] {
                     Value::Number(lost) => {
                         let lost = lost.as_u64().unwrap();
-                        if message["why"] != "reset" && lost != missed {
+                        let ahead = self.held[topic].ahead;
+                        if message["why"] != "reset" && (lost < missed || (!ahead && lost > missed)) {
                             self.fail(&format!("lost is not the {missed} that were missed (own seq {own})"), message);
                         }
                         self.lost += lost;
@@ -287,12 +314,12 @@ impl Client {
                 message,
             );
         }
-        if own.is_some_and(|own| own > seq) {
+        if own.is_some_and(|own| own > seq) || self.graves.get(topic).is_some_and(|grave| seq <= *grave) {
             return;
         }
         let state = if is_event { Value::Null } else { data.clone() };
         let stale = message["stale"] == Value::Bool(true);
-        self.held.insert(topic.to_owned(), Held { seq, state, stale, is_event });
+        self.held.insert(topic.to_owned(), Held { seq, state, stale, is_event, ahead: false });
     }
 
     fn events(&self, topic: &str, from: u64, seq: u64, message: &Value, data: &Value, truth: &Truth) {
@@ -319,6 +346,7 @@ impl Client {
         }
         merge(&mut held.state, data);
         held.seq = seq;
+        held.ahead = false;
         if truth.states.get(&(topic.to_owned(), seq)) != Some(&held.state) {
             let state = held.state.clone();
             let truth = truth.states.get(&(topic.to_owned(), seq));
@@ -338,6 +366,7 @@ impl Client {
             self.fail(&format!("a gap: own seq {own}"), message);
         }
         held.seq = seq;
+        held.ahead = false;
     }
 }
 

@@ -54,6 +54,8 @@ struct World {
     half_committed: bool,
     drafted: bool,
     clients: Vec<(Client, Option<Connected>, BTreeSet<String>)>,
+    /// Ids of requests after the two of a connection's start.
+    requests: u64,
     trace: bool,
 }
 
@@ -96,6 +98,7 @@ impl World {
             half_committed: false,
             drafted: false,
             clients: Vec::new(),
+            requests: 10,
             trace: std::env::var_os("TRACE").is_some(),
         };
         for name in 0..clients {
@@ -228,7 +231,18 @@ impl World {
         core.settle(now_ms);
         core.serve_ready(now_ms);
         for (key, _, reason) in core.take_ended() {
-            core.remove(key, reason);
+            self.shards[shard].remove(key, reason);
+            self.closed_by_server(shard, key);
+        }
+    }
+
+    /// The server ended it: the client reads what was written, then comes back some time.
+    fn closed_by_server(&mut self, shard: usize, key: ConnKey) {
+        for (client, connected, _) in &mut self.clients {
+            if let Some(ended) = connected.take_if(|connected| connected.shard == shard && connected.key == key) {
+                client.read(&ended.pipe, usize::MAX, &self.truth);
+                client.disconnected();
+            }
         }
     }
 
@@ -296,19 +310,20 @@ impl World {
         let (covered, rest): (Vec<_>, Vec<_>) =
             wanted.iter().cloned().partition(|filter| client.covered.contains(filter));
         client.covered.clear();
+        client.granted.clear();
         client.asked.clear();
         if !covered.is_empty() {
             let cursor = client.cursor.as_ref().map(|cursor| cursor.parse().unwrap());
-            client.asked.extend(covered.iter().cloned());
-            core.subscribe(key, &subscription(&covered, cursor), None, now_ms).unwrap();
+            client.asked.insert(1, covered.clone());
+            core.subscribe(key, &subscription(&covered, cursor), granted(form, 1), now_ms).unwrap();
             if client.form == Form::Sse && !rest.is_empty() {
                 // One stream, one request: what is not covered waits for the next connection.
                 wanted.retain(|filter| covered.contains(filter));
             }
         }
         if !rest.is_empty() && (covered.is_empty() || client.form == Form::WebSocket) {
-            client.asked.extend(rest.iter().cloned());
-            core.subscribe(key, &subscription(&rest, None), None, now_ms).unwrap();
+            client.asked.insert(2, rest.clone());
+            core.subscribe(key, &subscription(&rest, None), granted(form, 2), now_ms).unwrap();
         }
         *connected = Some(Connected { shard, key, pipe });
     }
@@ -327,8 +342,11 @@ impl World {
             eprintln!("  client {n} subscribes to {more:?}");
         }
         wanted.extend(more.iter().cloned());
-        client.asked.extend(more.iter().cloned());
-        self.shards[connected.shard].subscribe(connected.key, &subscription(&more, None), None, now_ms).unwrap();
+        self.requests += 1;
+        let id = self.requests;
+        client.asked.insert(id, more.clone());
+        let reply = granted(framing::Form::WebSocket, id);
+        self.shards[connected.shard].subscribe(connected.key, &subscription(&more, None), reply, now_ms).unwrap();
     }
 
     fn unsubscribe_some(&mut self) {
@@ -352,11 +370,14 @@ impl World {
         self.commit_all();
         self.shards[shard].writable(key);
         self.turn_until_quiet();
-        let (client, _, wanted) = &mut self.clients[n];
+        let (client, connected, wanted) = &mut self.clients[n];
+        if connected.is_none() {
+            return;
+        }
         client.read(&pipe, usize::MAX, &self.truth);
         wanted.remove(&filter);
         client.covered.remove(&filter);
-        client.asked.remove(&filter);
+        client.granted.remove(&filter);
         client.held.retain(|topic, _| !matches(&filter, topic));
         self.shards[shard].unsubscribe(key, &[Pattern::new(&filter).unwrap()], None, now_ms);
         pipe.borrow_mut().room = self.random.random_range(0..500);
@@ -429,15 +450,19 @@ impl World {
                 let shard = self.random.random_range(0..self.shards.len());
                 self.connect(n, shard);
             }
-            let connected = self.clients[n].1.as_ref().unwrap();
-            connected.pipe.borrow_mut().room = usize::MAX / 2;
-            self.shards[connected.shard].writable(connected.key);
+            self.give_all_room(n);
+        }
+        self.turn_until_quiet();
+        // One that was closed for being too far behind comes back once more.
+        for n in (0..self.clients.len()).filter(|n| self.clients[*n].1.is_none()).collect::<Vec<_>>() {
+            self.connect(n, 0);
+            self.give_all_room(n);
         }
         self.turn_until_quiet();
         for n in 0..self.clients.len() {
             let (client, connected, wanted) = &mut self.clients[n];
             client.read(&connected.as_ref().unwrap().pipe, usize::MAX, &self.truth);
-            assert!(client.asked.is_empty(), "client {n} was never told that it is whole: {:?}", client.asked);
+            assert!(client.asked.is_empty() && client.granted.is_empty(), "client {n} was never told that it is whole");
             let want: BTreeMap<&String, &(u64, Value, bool)> =
                 self.alive.iter().filter(|(topic, _)| wanted.iter().any(|filter| matches(filter, topic))).collect();
             let held: Vec<&String> = client.held.keys().collect();
@@ -451,6 +476,12 @@ impl World {
         self.check_store();
     }
 
+    fn give_all_room(&mut self, n: usize) {
+        let connected = self.clients[n].1.as_ref().unwrap();
+        connected.pipe.borrow_mut().room = usize::MAX / 2;
+        self.shards[connected.shard].writable(connected.key);
+    }
+
     fn check_store(&self) {
         let stored: BTreeMap<String, u64> =
             self.store.all().map(|snapshot| (snapshot.name.to_string(), snapshot.seq.0)).collect();
@@ -461,6 +492,12 @@ impl World {
 
 fn subscription(filters: &[String], cursor: Option<fanwire::log::Cursor>) -> Subscription {
     Subscription { topics: filters.iter().map(|filter| Pattern::new(filter).unwrap()).collect(), cursor }
+}
+
+/// The framed `ok` of a request; a stream of events has none.
+fn granted(form: framing::Form, id: u64) -> Option<Vec<u8>> {
+    let ok = framing::message::ok(Some(&id.to_string()));
+    (form == framing::Form::WebSocket).then(|| framing::wrap(form, &ok, None))
 }
 
 type Engine = (Sequencer, Arc<Store>, Vec<Core<SimulatedWire>>, String);
