@@ -118,7 +118,11 @@ impl Backlog {
         for item in std::mem::take(&mut self.pending) {
             match item {
                 Item::Entry(owed) => {
-                    let basis = Basis::Delivered(owed.seq_before());
+                    // Until a full answer has ended, the reader may hold a former life of what is born meanwhile.
+                    let basis = match owed.kind {
+                        EntryKind::Born if self.owes_at == Some(true) => Basis::Unknown,
+                        _ => Basis::Delivered(owed.seq_before()),
+                    };
                     if self.wait(owed.topic, Waiting { why: Why::Lag, basis }) {
                         begun.insert(owed.topic);
                     }
