@@ -6,7 +6,7 @@ use crate::history::History;
 use crate::log::{Epoch, Log, LogLimits};
 use crate::metrics::Sources;
 use crate::sequencer::{self, Sequencer, SequencerCounters, SequencerInputs};
-use crate::shard::{self, ShardCounters, ShardSettings};
+use crate::shard::{self, ShardCounters, ShardSettings, Surroundings};
 use crate::store::Store;
 use crate::transport::Context;
 use feeds::model::Batch;
@@ -103,16 +103,15 @@ impl App {
         for (index, listener) in listeners.clients.into_iter().enumerate() {
             let settings =
                 ShardSettings { index, shards: config.shards, core: config.core.clone(), drain: config.drain };
-            threads.push(shard::spawn(
-                listener,
-                settings,
-                Arc::clone(&store),
-                Arc::clone(&log),
-                Arc::clone(&context),
-                Arc::clone(&counters[index]),
-                Arc::clone(&wakes[index]),
-                drained.clone(),
-            )?);
+            let surroundings = Surroundings {
+                store: Arc::clone(&store),
+                log: Arc::clone(&log),
+                context: Arc::clone(&context),
+                counters: Arc::clone(&counters[index]),
+                wake: Arc::clone(&wakes[index]),
+                drain: drained.clone(),
+            };
+            threads.push(shard::spawn(listener, settings, surroundings)?);
         }
         let sequencer = Sequencer::new(Arc::clone(&store), writer, config.kinds.clone(), limits.topics_max);
         let inputs = SequencerInputs { feeds, publishes: publishes_out };

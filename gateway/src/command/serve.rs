@@ -39,10 +39,21 @@ pub(super) async fn serve(
     for feed in &config.feeds {
         let outlet = Outlet::new(feed.provider(), app.ingest.clone());
         app.sources.add_feed(feed.provider(), outlet.counters());
-        feeds::registry::spawn(feed, outlet, &hosts, stopped.clone(), None);
+        watch(feed.provider(), feeds::registry::spawn(feed, outlet, &hosts, stopped.clone(), None));
     }
     prepare(&app).await?;
     app.run(shutdown).await?;
     let _ = stop.send(true);
     Ok(())
+}
+
+/// A feed ends with the gateway; one that ends before is a fault of ours, and its topics would stand still unnoticed.
+fn watch(provider: &'static str, feed: tokio::task::JoinHandle<()>) {
+    tokio::spawn(async move {
+        if let Err(error) = feed.await
+            && error.is_panic()
+        {
+            tracing::error!(provider, %error, "the feed broke; its topics are no longer updated");
+        }
+    });
 }

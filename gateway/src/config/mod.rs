@@ -87,6 +87,9 @@ fn validate(file: File) -> Result<Config, Vec<String>> {
     for (n, feed) in feed.iter().enumerate() {
         problems.extend(feed.validate().into_iter().map(|problem| format!("feed[{n}].{problem}")));
     }
+    for (n, feed) in repeated_feeds(&feed) {
+        problems.push(format!("feed[{n}].provider: a second feed of {:?}; name all symbols in one", feed.provider()));
+    }
     let (Some(listen), Some(admin), true) = (listen, admin, problems.is_empty()) else { return Err(problems) };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(Config {
@@ -112,6 +115,12 @@ fn validate(file: File) -> Result<Config, Vec<String>> {
         feeds: feed,
         limits,
     })
+}
+
+/// Feeds whose provider an earlier one has already: they would share one `feed.<provider>`.
+fn repeated_feeds(feeds: &[Feed]) -> impl Iterator<Item = (usize, &Feed)> {
+    let is_known = |n: usize, feed: &Feed| feeds[..n].iter().any(|other| other.provider() == feed.provider());
+    feeds.iter().enumerate().filter(move |(n, feed)| is_known(*n, feed))
 }
 
 fn address(key: &str, text: &str, problems: &mut Vec<String>) -> Option<SocketAddr> {
@@ -190,6 +199,16 @@ mod tests {
         assert_eq!(file.server, ServerSection::default());
         assert_eq!(file.publish, PublishSection::default());
         parse(DEMO, "config/fanwire.toml").unwrap();
+    }
+
+    #[test]
+    fn the_shipped_files_are_good() {
+        for name in ["live.toml", "production.toml"] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config").join(name);
+            assert_eq!(load(&path).unwrap().feeds.len(), 2, "{name}");
+        }
+        let twice = "[[feed]]\nprovider = \"nhl\"\n[[feed]]\nprovider = \"nhl\"\n";
+        assert!(parse(twice, "test").unwrap_err().problems[0].starts_with("feed[1].provider"));
     }
 
     #[test]

@@ -157,17 +157,25 @@ pub fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }
 
+/// What a shard shares with the rest of the gateway.
+#[derive(Debug)]
+pub struct Surroundings {
+    pub store: Arc<Store>,
+    pub log: Arc<Log>,
+    pub context: Arc<Context>,
+    pub counters: Arc<ShardCounters>,
+    pub wake: Arc<Notify>,
+    /// Becomes true when the gateway is to end.
+    pub drain: watch::Receiver<bool>,
+}
+
 /// Starts the shard's thread. It ends once `drain` becomes true and its connections are told.
 pub fn spawn(
     listener: TcpListener,
     settings: ShardSettings,
-    store: Arc<Store>,
-    log: Arc<Log>,
-    context: Arc<Context>,
-    counters: Arc<ShardCounters>,
-    wake: Arc<Notify>,
-    drain: watch::Receiver<bool>,
+    surroundings: Surroundings,
 ) -> io::Result<std::thread::JoinHandle<()>> {
+    let Surroundings { store, log, context, counters, wake, drain } = surroundings;
     let name = format!("shard-{}", settings.index);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name(name).spawn(move || {

@@ -22,7 +22,7 @@ pub async fn accept(call: Call, request: Request<Incoming>) -> Reply {
             call.takeover.ask(adoption);
             std::future::pending().await
         }
-        Err(refusal) => refusal,
+        Err(refusal) => *refusal,
     }
 }
 
@@ -36,18 +36,18 @@ pub async fn accept_echo(call: Call, request: Request<Incoming>) -> Reply {
             call.takeover.ask(adoption);
             std::future::pending().await
         }
-        Err(refusal) => refusal,
+        Err(refusal) => *refusal,
     }
 }
 
-fn prepare(call: &Call, request: &Request<Incoming>) -> Result<Adoption, Reply> {
+fn prepare(call: &Call, request: &Request<Incoming>) -> Result<Adoption, Box<Reply>> {
     let head = handshake::check(request, &call.shard.context().origins)?;
-    let options = Options::from_query(request.uri().query()).map_err(|problem| problem.reply())?;
+    let options = Options::from_query(request.uri().query()).map_err(|problem| Box::new(problem.reply()))?;
     let most = call.shard.limits().filters_per_connection_max;
     let subscription = match &options.topics {
         Some(topics) if topics.len() > most => {
             let message = format!("at most {most} topics and patterns");
-            return Err(Problem::bad("topics_limit", message, "topics").reply());
+            return Err(Problem::bad("topics_limit", message, "topics").reply().into());
         }
         Some(topics) => Some(Subscription { topics: topics.clone(), cursor: options.cursor.clone() }),
         None => None,
