@@ -351,6 +351,7 @@ export class Client {
   }
 
   private advance(cursor: string): void {
+    this.store.covered();
     this.cursorText = cursor;
     this.subscriptions.cover();
   }

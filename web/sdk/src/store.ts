@@ -56,6 +56,11 @@ export class TopicStore {
   /** Of the log the messages come from; seqs of another epoch mean nothing here. */
   epoch = '';
   private readonly topics = new Map<string, TopicState>();
+  /**
+   * Seqs of topics that ended since the last cursor. Why: a resume from that cursor tells of their end again, and of
+   * what came before it.
+   */
+  private readonly graves = new Map<string, { epoch: string; seq: number }>();
   /** Topics named since the round began; `undefined` outside a round. */
   private named?: Set<string>;
 
@@ -94,8 +99,15 @@ export class TopicStore {
     return this.drop((topic) => !matchesAny(patterns, topic));
   }
 
+  /** The server stated a cursor: what ended before it is not told of again. */
+  covered(): void {
+    this.graves.clear();
+  }
+
   apply(message: TopicMessage): Outcome {
     this.named?.add(message.topic);
+    const grave = this.graves.get(message.topic);
+    if (grave?.epoch === this.epoch && message.seq <= grave.seq) return DUPLICATE;
     const held = this.topics.get(message.topic);
     const current = held?.epoch === this.epoch ? held : undefined;
     switch (message.t) {
@@ -152,7 +164,9 @@ export class TopicStore {
   }
 
   private gone(message: Gone, held: TopicState | undefined, current: TopicState | undefined): Outcome {
-    if (!held || (current && message.seq < current.seq)) return DUPLICATE;
+    if (current && message.seq < current.seq) return DUPLICATE;
+    this.graves.set(message.topic, { epoch: this.epoch, seq: message.seq });
+    if (!held) return DUPLICATE;
     this.topics.delete(message.topic);
     return { kind: 'gone', topic: message.topic };
   }

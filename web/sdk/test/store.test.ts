@@ -83,6 +83,15 @@ describe('a topic that is not held', () => {
   ];
   test.each(rows)('%j is a %s', (message, kind) => expect(held().apply(message).kind).toBe(kind));
 
+  test('what led to an end that a resume tells again is ignored, until a cursor covers it', () => {
+    const store = held(snap(41, { bid: 1 }), gone(43));
+    expect(store.apply(delta(42, { bid: 2 })).kind).toBe('duplicate');
+    expect(store.apply(gone(43)).kind).toBe('duplicate');
+    expect(store.get(STATE)).toBeUndefined();
+    store.covered();
+    expect(store.apply(delta(43, { bid: 2 })).kind).toBe('gap');
+  });
+
   test('a name born again starts from its snapshot', () => {
     const store = held(snap(41, { bid: 1 }), gone(42));
     expect(store.apply(delta(43, { bid: 2 })).kind).toBe('gap');
