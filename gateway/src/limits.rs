@@ -78,7 +78,7 @@ impl Limits {
             ("connections_max", wide(self.connections_max), 1, 1_000_000),
             ("topics_max", wide(self.topics_max), 1, 10_000_000),
             ("filters_per_connection_max", wide(self.filters_per_connection_max), 1, 100_000),
-            ("message_bytes_max", wide(self.message_bytes_max), 1_024, MIB),
+            ("message_bytes_max", wide(self.message_bytes_max), 1_024, 64 * MIB),
             ("pending_entries_max", wide(self.pending_entries_max), 1, 1_000_000),
             ("resume_entries_max", wide(self.resume_entries_max), 0, 1_000_000),
             ("log_segments_max", wide(self.log_segments_max), 2, 1 << 24),

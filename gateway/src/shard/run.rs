@@ -353,12 +353,11 @@ fn turn(shard: &Shard, buffer: &mut [u8], unread: &mut Vec<ConnKey>) -> bool {
     more
 }
 
-/// Ends a connection whose last bytes are written. Where the server began a WebSocket close, the peer's answer is
-/// awaited for a while: closing at once could reset the connection under the bytes that it has not read.
+/// Ends a connection whose last bytes are written. First our end of the stream, then the peer's, which is awaited for a
+/// while: closing at once could reset the connection under bytes that the peer has not read.
 fn finish(shard: &Shard, core: &mut Core<Socket>, key: ConnKey, reason: CloseReason) {
     let Some(connection) = core.connection(key) else { return };
-    let began_here = !matches!(reason, CloseReason::Normal | CloseReason::PeerGone);
-    if began_here && !connection.lingering {
+    if reason != CloseReason::PeerGone && !connection.lingering {
         connection.lingering = true;
         let id = connection.id;
         let _ = connection.wire.stream.shutdown(std::net::Shutdown::Write);

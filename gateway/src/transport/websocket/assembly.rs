@@ -18,8 +18,19 @@ pub enum Heard {
 #[derive(Debug, Default)]
 pub struct Assembly {
     bytes: Vec<u8>,
-    /// Opcode and payload of the fragments so far; `None` between messages.
-    message: Option<(OpCode, Vec<u8>)>,
+    /// How many of `bytes` are taken already. Why: dropping them frame by frame would move the rest each time.
+    taken: usize,
+    /// The fragments so far; `None` between messages.
+    message: Option<Message>,
+}
+
+/// A message that is being put together.
+#[derive(Debug)]
+struct Message {
+    opcode: OpCode,
+    payload: Vec<u8>,
+    /// Of a text, how far it is known to be UTF-8.
+    checked: usize,
 }
 
 struct Head {
@@ -34,7 +45,7 @@ struct Head {
 impl Assembly {
     /// True if nothing is held: the connection needs no assembly until it hears more.
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty() && self.message.is_none()
+        self.bytes.len() == self.taken && self.message.is_none()
     }
 
     /// Takes what was read.
@@ -44,20 +55,17 @@ impl Assembly {
 
     /// The next thing that the peer said, if it is whole. `cap` bounds one message, in bytes.
     pub fn next(&mut self, cap: usize) -> Result<Option<Heard>, CloseReason> {
+        let assembled = |message: &Option<Message>| message.as_ref().map_or(0, |message| message.payload.len());
         loop {
-            let Some(head) = parse_head(&self.bytes, self.message.as_ref().map_or(0, |(_, m)| m.len()), cap)? else {
+            let rest = &self.bytes[self.taken..];
+            let head = parse_head(rest, assembled(&self.message), cap)?;
+            let Some(head) = head.filter(|head| rest.len() >= head.head + head.payload) else {
+                self.bytes.drain(..self.taken);
+                self.taken = 0;
                 return Ok(None);
             };
-            let end = head.head + head.payload;
-            if self.bytes.len() < end {
-                return Ok(None);
-            }
-            let mut payload = self.bytes[head.head..end].to_vec();
-            self.bytes.drain(..end);
-            if self.bytes.is_empty() {
-                // An idle connection holds no read buffer.
-                self.bytes = Vec::new();
-            }
+            let mut payload = rest[head.head..head.head + head.payload].to_vec();
+            self.taken += head.head + head.payload;
             unmask(&mut payload, head.mask);
             if let Some(heard) = self.take_frame(&head, payload)? {
                 return Ok(Some(heard));
@@ -72,31 +80,41 @@ impl Assembly {
             OpCode::Close => return close(&payload).map(Some),
             _ => {}
         }
-        let (opcode, whole) = match (head.opcode, self.message.take()) {
-            (OpCode::Continuation, Some((opcode, mut message))) => {
-                message.extend_from_slice(&payload);
-                (opcode, message)
+        let mut message = match (head.opcode, self.message.take()) {
+            (OpCode::Continuation, Some(mut message)) => {
+                message.payload.extend_from_slice(&payload);
+                message
             }
             (OpCode::Continuation, None) | (_, Some(_)) => return Err(CloseReason::ProtocolError),
-            (opcode, None) => (opcode, payload),
+            (opcode, None) => Message { opcode, payload, checked: 0 },
         };
+        if message.opcode == OpCode::Text {
+            message.check(head.fin)?;
+        }
         if !head.fin {
-            // Text that is broken already need not be waited for; a cut character at the end may be completed.
-            if opcode == OpCode::Text && is_broken_utf8(&whole) {
-                return Err(CloseReason::BadUtf8);
-            }
-            self.message = Some((opcode, whole));
+            self.message = Some(message);
             return Ok(None);
         }
-        match opcode {
-            OpCode::Text => String::from_utf8(whole).map(Heard::Text).map(Some).map_err(|_| CloseReason::BadUtf8),
-            _ => Ok(Some(Heard::Binary(whole))),
+        match message.opcode {
+            OpCode::Text => {
+                String::from_utf8(message.payload).map(Heard::Text).map(Some).map_err(|_| CloseReason::BadUtf8)
+            }
+            _ => Ok(Some(Heard::Binary(message.payload))),
         }
     }
 }
 
-fn is_broken_utf8(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_some())
+impl Message {
+    /// Text that is broken already need not be waited for; a character that is cut at the end of a fragment may be
+    /// completed by the next. Only what is new is looked at.
+    fn check(&mut self, whole: bool) -> Result<(), CloseReason> {
+        match std::str::from_utf8(&self.payload[self.checked..]) {
+            Ok(_) => self.checked = self.payload.len(),
+            Err(error) if error.error_len().is_none() && !whole => self.checked += error.valid_up_to(),
+            Err(_) => return Err(CloseReason::BadUtf8),
+        }
+        Ok(())
+    }
 }
 
 /// Section 5.2. The length is checked before a byte of the payload is taken.
