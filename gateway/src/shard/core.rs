@@ -415,10 +415,11 @@ impl<W: Wire> Core<W> {
         }
     }
 
-    /// States the cursor to a live connection, as a heartbeat does; nothing to one that is not whole.
+    /// States the cursor to a live connection once what is queued is written, as a heartbeat does; nothing to one that
+    /// is not whole (its `at` comes anyway) or takes no bytes.
     pub fn state_cursor(&mut self, key: ConnKey) {
-        let Some(connection) = self.connections.get_mut(key.0) else { return };
-        if connection.set.is_some() && connection.closing.is_none() && connection.backlog.is_none() {
+        let Some(connection) = self.open_connection(key) else { return };
+        if connection.set.is_some() && connection.is_live() && !connection.is_blocked() {
             connection.backlog().ends_with_at = true;
             self.ready.push(key);
         }
