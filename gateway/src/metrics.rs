@@ -213,7 +213,7 @@ fn latency(writer: &mut Writer<'_>, shards: &[Arc<ShardCounters>]) -> fmt::Resul
         .map(|bucket| shards.iter().map(|counters| read(&counters.latency_ms[bucket])).sum())
         .collect();
     let sum_ms: u64 = shards.iter().map(|counters| read(&counters.latency_ms_sum)).sum();
-    let bounds = LATENCY_BUCKETS_MS.iter().map(|ms| *ms as f64 / 1_000.0).chain([f64::MAX]);
+    let bounds = LATENCY_BUCKETS_MS.iter().map(|ms| *ms as f64 / 1_000.0).chain([f64::INFINITY]);
     let buckets: Vec<(f64, u64)> = bounds.zip(counts.iter().copied()).collect();
     let (name, help) = ("fanout_latency_seconds", "From an entry's ts to the pass that delivers it");
     let kind = prometheus_client::metrics::MetricType::Histogram;

@@ -1,0 +1,55 @@
+# The one vocabulary: people and CI call these and nothing else.
+
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+.PHONY: help run test test-web test-rust test-browser lint lint-rust lint-web fmt bench load web clean
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## the gateway with simulated providers, on http://127.0.0.1:8080/
+	@scripts/web.sh optional
+	cargo run --release -p fanwire -- demo
+
+test: ## everything: web, Rust, and the page in a real browser
+	@scripts/test.sh
+
+test-web: ## the client SDK and the page, without a browser
+	@scripts/web.sh build
+	npm --prefix web test
+
+test-rust: ## all crates
+	cargo test --workspace
+
+test-browser: ## the page of a running gateway, in Chromium
+	@scripts/browser-test.sh
+
+lint: lint-rust lint-web ## formatting, clippy, cargo-deny if it is there, web
+
+lint-rust:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny check; \
+	else echo "skipped: cargo deny check (cargo-deny is not installed: cargo install cargo-deny)"; fi
+
+lint-web:
+	@scripts/web.sh install
+	npm --prefix web run lint
+
+fmt: ## formats the Rust code
+	cargo fmt --all
+
+bench: ## to come: criterion benches
+	@echo "no benches yet; see benches/README.md"
+
+load: ## to come: load tests
+	@echo "no load tests yet; see loadtest/README.md"
+
+web: ## builds the page into web/dist, from where the binary embeds it
+	@scripts/web.sh build
+
+clean: ## removes what was built
+	cargo clean
+	rm -rf web/dist web/sdk/dist
