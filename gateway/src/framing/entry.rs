@@ -16,7 +16,7 @@ pub(crate) struct Cuts {
     /// Where the value of `data` begins; 0 if there is none. It ends one byte before the JSON does.
     data: u16,
     /// The topic's number, for `ids=1`.
-    n: u64,
+    pub n: u64,
 }
 
 /// What the sequencer knows of an entry that it adds to a draft.

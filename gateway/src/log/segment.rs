@@ -32,6 +32,13 @@ pub struct Entry {
     pub(crate) cuts: entry::Cuts,
 }
 
+impl Entry {
+    /// The topic's number in the life that this entry is of.
+    pub fn number(&self) -> u64 {
+        self.cuts.n
+    }
+}
+
 /// Entries of consecutive offsets and their bytes in every framing that somebody asked for.
 #[derive(Debug)]
 pub struct Segment {

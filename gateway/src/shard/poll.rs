@@ -200,9 +200,9 @@ impl<W: Wire> Core<W> {
             if messages.len() > cap && answer.snapshots.is_empty() {
                 break;
             }
-            if framing.ids && named.insert(owed.topic) {
-                let topic = self.index.get(owed.topic)?;
-                push_message(&mut messages, &[&name(topic.born.0, &topic.name)]);
+            let number = segment.entries[owed.position.index as usize].number();
+            if framing.ids && named.insert(number) {
+                push_message(&mut messages, &[&name(number, &self.index.get(owed.topic)?.name)]);
             }
             push_message(&mut messages, &[segment.framed(framing).slice(owed.position.index)]);
             to = *offset;

@@ -1,6 +1,7 @@
 //! Subscribing: which topics a connection gains, and what it is told of them first.
 
 use super::answer::Answer;
+use super::backlog::Owed;
 use super::connection::{ConnKey, Wire};
 use super::core::Core;
 use super::counters::ShardCounters;
@@ -158,17 +159,23 @@ impl<W: Wire> Core<W> {
         self.ready.push(key);
     }
 
-    /// `ids=1`: on resume the client has to learn the numbers of topics that it gets no snapshot of.
+    /// `ids=1`: on resume the client has to learn the numbers of topics that it gets no snapshot of. An entry may be of a
+    /// former life of its name, which had another number.
     fn names_for(&self, key: ConnKey, gained: &BTreeSet<TopicId>, answer: &Answer) -> Vec<Vec<u8>> {
         let Framing { ids, form, .. } = self.connections[key.0].framing;
         if !ids {
             return Vec::new();
         }
         let by_snapshot: BTreeSet<TopicId> = answer.snapshots.iter().map(|(topic, _)| *topic).collect();
-        gained
-            .difference(&by_snapshot)
-            .filter_map(|id| self.index.get(*id))
-            .map(|topic| wrap(form, &name(topic.born.0, &topic.name), None))
-            .collect()
+        let living = gained.difference(&by_snapshot).filter_map(|id| Some((self.index.get(*id)?.born.0, *id)));
+        let told = answer.entries.iter().filter_map(|(_, owed)| Some((self.number_of(owed)?, owed.topic)));
+        let numbers: BTreeSet<(u64, TopicId)> = living.chain(told).collect();
+        numbers.into_iter().filter_map(|(n, id)| Some(wrap(form, &name(n, &self.index.get(id)?.name), None))).collect()
+    }
+
+    /// The number that stands for the entry's topic; `None` if the entry has left the log.
+    fn number_of(&self, owed: &Owed) -> Option<u64> {
+        let segment = self.log.segment(owed.position.segment)?;
+        Some(segment.entries[owed.position.index as usize].number())
     }
 }
