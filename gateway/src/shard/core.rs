@@ -9,7 +9,7 @@ use crate::close::CloseReason;
 use crate::framing::message::{Why, bye, hello};
 use crate::framing::{Form, Framing, websocket, wrap};
 use crate::limits::Limits;
-use crate::log::{EntryKind, Log, Offset, Reader, Segment};
+use crate::log::{EntryKind, Log, Offset, Reader, Segment, Seq};
 use crate::store::Store;
 use slab::Slab;
 use std::sync::Arc;
@@ -151,6 +151,12 @@ impl<W: Wire> Core<W> {
         ShardCounters::add(&self.counters.segments_read, 1);
         for (index, entry) in (0u32..).zip(segment.entries.iter()) {
             let link = segment.link_of(index);
+            let in_use = |name: &Arc<str>| self.index.get(entry.topic).is_some_and(|topic| topic.name != *name);
+            if entry.name.as_ref().is_some_and(in_use) {
+                // The slot's former topic left the log, and the slot was given away, before this shard could bury it.
+                let keys = self.index.forget(entry.topic);
+                self.sets.uncover(entry.topic, &keys);
+            }
             if self.index.observe(entry, link) {
                 self.sets.cover(entry.topic, &mut self.index);
             }
@@ -217,7 +223,9 @@ impl<W: Wire> Core<W> {
             let backlog = connection.backlog();
             super::deliver::drop_entries(backlog);
             for &topic in &self.sets.get(set).topics {
-                let basis = old.get(topic).map_or(Basis::Unknown, |topic| Basis::Delivered(topic.seq));
+                // What this shard had not read of, nobody here was given; what had the slot before had lower seqs.
+                let seq = old.get(topic).map_or(Seq(0), |topic| topic.seq);
+                let basis = Basis::Delivered(seq);
                 if self.index.get(topic).is_some_and(|topic| topic.retired.is_none()) {
                     backlog.wait(topic, Waiting { why: Why::Lag, basis });
                 }
