@@ -98,11 +98,18 @@ impl Backlog {
         self.pending.push_back(Item::Control(bytes.into()));
     }
 
-    /// Puts a topic in line; one that waits already keeps its place and its older basis.
+    /// Puts a topic in line; one that waits already keeps its place, and its basis if that is the older one.
     pub fn wait(&mut self, topic: TopicId, waiting: Waiting) {
-        if let std::collections::hash_map::Entry::Vacant(vacant) = self.waiting.entry(topic) {
-            vacant.insert(waiting);
-            self.line.push_back(topic);
+        match self.waiting.entry(topic) {
+            std::collections::hash_map::Entry::Vacant(vacant) => {
+                vacant.insert(waiting);
+                self.line.push_back(topic);
+            }
+            std::collections::hash_map::Entry::Occupied(mut waits) => {
+                if let (Basis::Delivered(old), Basis::Delivered(new)) = (waits.get().basis, waiting.basis) {
+                    waits.get_mut().basis = Basis::Delivered(old.min(new));
+                }
+            }
         }
     }
 

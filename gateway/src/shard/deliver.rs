@@ -13,6 +13,7 @@ use crate::log::{Log, Segment, TopicId};
 use crate::store::{Content, Snapshot};
 use bytes::Bytes;
 use smallvec::SmallVec;
+use std::collections::HashSet;
 use std::io::{self, ErrorKind, IoSlice};
 use std::sync::Arc;
 
@@ -197,7 +198,11 @@ impl<W: Wire> Core<W> {
     /// The snapshot that the topic at the head of the line gets, if it can be told now.
     fn next_snapshot(&mut self, key: ConnKey, topic: TopicId) -> Next {
         let alive = self.index.get(topic).is_some_and(|topic| topic.retired.is_none());
-        if !alive {
+        // It may have come into the line from entries that were pending when the client gave the topic up, or its slot
+        // may be another topic's by now.
+        let set = self.connections.get(key.0).and_then(|connection| connection.set);
+        let wanted = set.is_some_and(|set| self.sets.get(set).topics.contains(&topic));
+        if !alive || !wanted {
             if let Some(connection) = self.connections.get_mut(key.0) {
                 connection.backlog().stop_waiting(topic);
             }
@@ -384,14 +389,20 @@ fn enqueue(backlog: &mut Backlog, owed: Owed) {
 /// The pending entries are too many: their topics wait for a snapshot instead. Deaths stay, in order.
 fn lag(backlog: &mut Backlog, log: &Log) {
     let mut kept = std::collections::VecDeque::new();
+    let mut in_line = HashSet::new();
     for item in std::mem::take(&mut backlog.pending) {
         match item {
             Item::Entry(owed) if must_be_told(owed.kind) && log.segment(owed.position.segment).is_some() => {
-                backlog.stop_waiting(owed.topic);
+                // What was put in line a moment ago is dead. A topic that waited before is a later life's: its death
+                // would have taken it out of the line.
+                if in_line.remove(&owed.topic) {
+                    backlog.stop_waiting(owed.topic);
+                }
                 kept.push_back(item);
             }
             Item::Entry(owed) => {
                 backlog.missed_a_death |= must_be_told(owed.kind);
+                in_line.insert(owed.topic);
                 let basis = Basis::Delivered(owed.seq_before());
                 backlog.wait(owed.topic, Waiting { why: Why::Lag, basis });
             }
