@@ -16,6 +16,8 @@ pub enum Data {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Topic {
     pub seq: u64,
+    /// The number of this life of the name; 0 if it was never given.
+    pub n: u64,
     pub data: Data,
     pub stale: bool,
 }
@@ -42,9 +44,11 @@ pub struct Follower {
     last_offset: u64,
     /// No message without a cursor came since the last `at`.
     whole: bool,
-    /// Topics named since the connection began.
+    /// Topics named since a cursor was stated.
     named: BTreeSet<String>,
     greeted: bool,
+    /// Since a reconnection with a cursor, until the next `at`: what the client knows already may come again.
+    replay: bool,
 }
 
 type Outcome<T = ()> = Result<T, String>;
@@ -54,8 +58,11 @@ fn check(right: bool, what: impl Fn() -> String) -> Outcome {
 }
 
 impl Follower {
-    /// A new connection begins; what is known stays.
-    pub fn reconnected(&mut self, greeted: bool) {
+    /// A new connection begins; what is known stays. It may be newer than the cursor, if the last connection broke
+    /// before it was whole.
+    pub fn reconnected(&mut self, greeted: bool, replay: bool) {
+        self.replay = replay;
+        self.last_offset = self.offset();
         self.greeted = greeted;
         self.whole = true;
         self.named.clear();
@@ -64,6 +71,7 @@ impl Follower {
 
     /// The offset in the cursor; 0 if none was stated.
     pub fn offset(&self) -> u64 {
+        // Of a foreign epoch, which says nothing here.
         self.cursor.as_ref().map_or(0, |cursor| offset_of(cursor))
     }
 
@@ -115,6 +123,7 @@ impl Follower {
                 check(o > self.last_offset, || format!("o does not rise above {}", self.last_offset))?;
                 self.last_offset = o;
                 self.cursor = stated;
+                self.named.clear();
             }
             None => self.whole = false,
         }
@@ -123,20 +132,38 @@ impl Follower {
                 n.map(|n| self.names.insert(n, topic.to_owned()));
                 topic.to_owned()
             }
-            (None, Some(n)) => self.names.get(&n).cloned().ok_or("n was never given")?,
+            (None, Some(n)) => match self.names.get(&n) {
+                Some(topic) => topic.clone(),
+                // It was born and died before its snapshot could be sent.
+                None if t == "gone" => return Ok(()),
+                None => return Err("n was never given".into()),
+            },
             (None, None) => return Err("neither topic nor n".into()),
         };
         let seq = json["seq"].as_u64().ok_or("no seq")?;
         self.named.insert(topic.clone());
+        if self.replay && self.ignores(t, &topic, seq) {
+            return Ok(());
+        }
         self.words.push((t.to_owned(), topic.clone(), seq, data_text(&said.raw)));
         match t {
             "snap" => self.snap(topic, seq, json),
             "gone" => {
                 let known = self.topics.remove(&topic);
                 self.gone.push(topic);
-                check(known.as_ref().is_none_or(|known| known.seq == seq), || format!("gone from {known:?}"))
+                check(known.as_ref().is_none_or(|known| known.seq <= seq), || format!("gone from {known:?}"))
             }
             _ => self.step(t, &topic, seq, json),
+        }
+    }
+
+    /// "A client ignores any seq up to its own."
+    fn ignores(&self, t: &str, topic: &str, seq: u64) -> bool {
+        match self.topics.get(topic) {
+            Some(known) if matches!(t, "mark" | "gone") => seq < known.seq,
+            Some(known) if t == "snap" => seq < known.seq,
+            Some(known) => seq <= known.seq,
+            None => t != "snap",
         }
     }
 
@@ -165,12 +192,14 @@ impl Follower {
         self.last_offset = offset;
         self.cursor = Some(cursor);
         self.whole = true;
+        self.replay = false;
         self.ats += 1;
         if json["full"] == true {
             self.fulls += 1;
-            let named = std::mem::take(&mut self.named);
+            let named = &self.named;
             self.topics.retain(|topic, _| named.contains(topic));
         }
+        self.named.clear();
         Ok(())
     }
 
@@ -183,7 +212,10 @@ impl Follower {
         check(json["n"].is_u64(), || "a snapshot gives the topic's number".into())?;
         check(json["ts"].is_u64(), || "no ts".into())?;
         let known = self.topics.get(&topic);
-        check(why != "born" || known.is_none(), || "born though it lives".into())?;
+        // Another number: another life of the name. While the connection is whole its death is told before.
+        let unheard_death = known.is_some_and(|known| known.n != 0 && json["n"] != known.n);
+        check(why != "born" || known.is_none() || self.replay || unheard_death, || "born though it lives".into())?;
+        check(!unheard_death || json["o"].is_null(), || "a death was not told".into())?;
         check(known.is_none_or(|known| seq >= known.seq), || format!("back from {}", known.map_or(0, |k| k.seq)))?;
         let stale = json["stale"] == true;
         let data = match &json["data"] {
@@ -193,7 +225,8 @@ impl Follower {
                 Data::State(state.clone())
             }
         };
-        self.topics.insert(topic, Topic { seq, data, stale });
+        let n = json["n"].as_u64().unwrap_or_default();
+        self.topics.insert(topic, Topic { seq, n, data, stale });
         Ok(())
     }
 
@@ -201,15 +234,20 @@ impl Follower {
     fn snap_of_events(&mut self, topic: &str, seq: u64, events: &[Value], json: &Value) -> Outcome<Vec<(u64, Value)>> {
         let from = json["from"].as_u64().ok_or("no from")?;
         check(seq - from == events.len() as u64, || format!("{} events in {from}..{seq}", events.len()))?;
+        let n = json["n"].as_u64().unwrap_or_default();
         let (own, mut kept) = match self.topics.get(topic) {
-            Some(Topic { seq, data: Data::Events(events), .. }) if *seq > 0 => (*seq, events.clone()),
+            Some(Topic { seq, n: mine, data: Data::Events(events), .. }) if *seq > 0 && (*mine == 0 || *mine == n) => {
+                (*seq, events.clone())
+            }
+            // A former life of the name, whose death was missed: all of this one is new.
+            Some(Topic { seq, .. }) if *seq > 0 => (n - 1, Vec::new()),
             _ => (0, Vec::new()),
         };
         if let Some(lost) = json.get("lost") {
             self.lost.push(lost.as_u64());
             let missing = if own == 0 { None } else { Some(from.saturating_sub(own)) };
-            if let (Some(told), Some(missing), "lag") = (lost.as_u64(), missing, json["why"].as_str().unwrap_or("")) {
-                check(told == missing, || format!("{missing} events are missing"))?;
+            if let (Some(told), Some(missing)) = (lost.as_u64(), missing.filter(|_| json["why"] != "reset")) {
+                check(told == missing, || format!("{missing} events are missing after {own}"))?;
             }
         } else {
             check(own == 0 || from <= own, || format!("events after {own} are missing without a word"))?;
@@ -224,12 +262,12 @@ impl Follower {
         if t == "mark" {
             check(seq == own, || format!("a mark of {seq} at {own}"))?;
             let stale = json["stale"].as_bool().ok_or("no stale")?;
-            check(stale != known.stale, || "a mark that changes nothing".into())?;
+            check(stale != known.stale || self.replay, || "a mark that changes nothing".into())?;
             known.stale = stale;
             return Ok(());
         }
         check(json["ts"].is_u64(), || "no ts".into())?;
-        check(!known.stale, || "fresh data without a mark (STALE-TOLD)".into())?;
+        check(!known.stale || self.replay, || "fresh data without a mark (STALE-TOLD)".into())?;
         let from = json["from"].as_u64().unwrap_or(seq - 1);
         check(from == own, || format!("applies to {from}, the client has {own}"))?;
         match (t, &mut known.data, &json["data"]) {
@@ -296,7 +334,7 @@ impl Session {
         mut follower: Follower,
         cursor: Option<&str>,
     ) -> Session {
-        follower.reconnected(matches!(transport, Transport::LongPoll | Transport::Polling));
+        follower.reconnected(matches!(transport, Transport::LongPoll | Transport::Polling), false);
         if cursor.is_some() && follower.epoch.is_none() {
             follower.epoch = cursor.and_then(|cursor| cursor.split(':').next()).map(str::to_owned);
         }

@@ -6,4 +6,5 @@ mod follower;
 mod gateway;
 mod http;
 mod matrix;
+mod simulation;
 mod ws;

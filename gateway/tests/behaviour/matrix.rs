@@ -698,7 +698,7 @@ fn seeded(gateway: &Gateway) -> Follower {
         ("score.1", 3, Data::State(json!({"n":0,"last":{"by":"p0","x":1}}))),
     ];
     for (name, seq, data) in topics {
-        follower.topics.insert(name.into(), crate::follower::Topic { seq, data, stale: false });
+        follower.topics.insert(name.into(), crate::follower::Topic { seq, n: 0, data, stale: false });
     }
     follower
 }
