@@ -154,6 +154,12 @@ impl<W: Wire> Core<W> {
         ShardCounters::add(&self.counters.segments_read, 1);
         for (index, entry) in (0u32..).zip(segment.entries.iter()) {
             let link = segment.link_of(index);
+            let in_use = |name: &Arc<str>| self.index.get(entry.topic).is_some_and(|topic| topic.name != *name);
+            if entry.name.as_ref().is_some_and(in_use) {
+                // The slot's former topic left the log, and the slot was given away, before this shard could bury it.
+                let keys = self.index.forget(entry.topic);
+                self.sets.uncover(entry.topic, &keys);
+            }
             if self.index.observe(entry, link) {
                 self.sets.cover(entry.topic, &mut self.index);
             }

@@ -13,6 +13,7 @@ use crate::log::{EntryKind, Log, Segment, TopicId};
 use crate::store::{Content, Snapshot};
 use bytes::Bytes;
 use smallvec::SmallVec;
+use std::collections::HashSet;
 use std::io::{self, ErrorKind, IoSlice};
 use std::sync::Arc;
 
@@ -187,7 +188,11 @@ impl<W: Wire> Core<W> {
     /// The snapshot that the topic at the head of the line gets, if it can be told now.
     fn next_snapshot(&mut self, key: ConnKey, topic: TopicId) -> Next {
         let alive = self.index.get(topic).is_some_and(|topic| topic.retired.is_none());
-        if !alive {
+        // It may have come into the line from entries that were pending when the client gave the topic up, or its slot
+        // may be another topic's by now.
+        let set = self.connections.get(key.0).and_then(|connection| connection.set);
+        let wanted = set.is_some_and(|set| self.sets.get(set).topics.contains(&topic));
+        if !alive || !wanted {
             if let Some(connection) = self.connections.get_mut(key.0) {
                 connection.backlog().stop_waiting(topic);
             }

@@ -1,6 +1,7 @@
 //! Subscribing: which topics a connection gains, and what it is told of them first.
 
 use super::answer::Answer;
+use super::backlog::{Item, Owed};
 use super::connection::{ConnKey, Wire};
 use super::core::Core;
 use super::counters::ShardCounters;
@@ -99,10 +100,22 @@ impl<W: Wire> Core<W> {
             let filters = Filters::clone(&self.sets.get(set).filters);
             let new = self.sets.intern(filters, framing, &mut self.index);
             self.move_to(key, new);
+            if framing.ids && !old.ids {
+                self.name_topics(key, new);
+            }
         }
         if let Some(reply) = reply {
             self.send_raw(key, reply);
         }
+    }
+
+    /// `ids=1` from now on: the client may hold topics that it went on with from a cursor, whose numbers it was never
+    /// given. They go before what is pending, since that is written in the new framing too.
+    fn name_topics(&mut self, key: ConnKey, set: SetKey) {
+        let names = self.names_for(key, &self.sets.get(set).topics, &Answer::default());
+        let backlog = self.connections[key.0].backlog();
+        names.into_iter().rev().for_each(|name| backlog.pending.push_front(Item::Control(name.into())));
+        self.ready.push(key);
     }
 
     fn count_resume(&self, answer: &Answer) {

@@ -1,0 +1,10 @@
+//! What clients may rely on, proved from outside: the gateway runs in the process on a free port, and every client here
+//! is raw sockets and few lines of its own, so that no bug is hidden by code shared with the gateway.
+
+mod client;
+mod follower;
+mod gateway;
+mod http;
+mod matrix;
+mod simulation;
+mod ws;
