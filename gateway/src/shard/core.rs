@@ -232,8 +232,8 @@ impl<W: Wire> Core<W> {
                 if self.index.is_alive(id, &topic.name) {
                     continue;
                 }
-                // Its last seq is not known any more; the position is above it, and below that of a later birth.
-                let gone: Bytes = wrap(form, &gone(&topic.name, self.position), None).into();
+                let gone: Bytes =
+                    wrap(form, &gone(&topic.name, self.index.end_of_former(topic, self.position)), None).into();
                 backlog.push_gone(Gone { topic: id, live: gone.clone(), quiet: gone });
             }
             for &topic in &set.topics {

@@ -13,7 +13,6 @@ use crate::log::{EntryKind, Log, Segment, TopicId};
 use crate::store::{Content, Snapshot};
 use bytes::Bytes;
 use smallvec::SmallVec;
-use std::collections::HashSet;
 use std::io::{self, ErrorKind, IoSlice};
 use std::sync::Arc;
 

@@ -46,6 +46,13 @@ impl Index {
         self.by_name.get(name).copied()
     }
 
+    /// A seq at which a topic that ended unseen may be told to be gone: not below its last, which is not known any more,
+    /// and below that of a later life, whose first seq is the offset of its birth.
+    pub fn end_of_former(&self, former: &Indexed, position: Offset) -> Offset {
+        let later = self.id(&former.name).and_then(|id| self.get(id)).filter(|later| later.born > former.born);
+        later.map_or(position, |later| Offset(later.born.0 - 1))
+    }
+
     /// True if the slot holds that name, and it lives.
     pub fn is_alive(&self, id: TopicId, name: &str) -> bool {
         self.get(id).is_some_and(|topic| topic.retired.is_none() && *topic.name == *name)

@@ -1,7 +1,7 @@
 //! Subscribing: which topics a connection gains, and what it is told of them first.
 
 use super::answer::Answer;
-use super::backlog::{Item, Owed};
+use super::backlog::Item;
 use super::connection::{ConnKey, Wire};
 use super::core::Core;
 use super::counters::ShardCounters;
