@@ -9,6 +9,8 @@ pub const IOVECS_MAX: usize = 1_024;
 pub const TURN_BYTES_MAX: usize = 256 * 1024;
 /// Items of a backlog gathered into one write.
 pub const GATHER_MAX: usize = 128;
+/// Ends of topics that a connection may be owed beyond its pending entries: they cannot be made up for by snapshots.
+pub const ENDS_BEYOND_MAX: usize = 64;
 /// Bytes read from one socket in one turn.
 pub const READ_BYTES_MAX: usize = 64 * 1024;
 /// Subscription sets kept though nobody uses them, so that the next poll finds its set made.

@@ -16,6 +16,15 @@ pub struct Answer {
     pub snapshots: Vec<(TopicId, Waiting)>,
     /// The cursor was foreign or too old: topics that are not named do not exist.
     pub full: bool,
+    /// Of some topic that ended, only the end is told: no cursor inside the answer would be true.
+    abridged: bool,
+}
+
+impl Answer {
+    /// True if every entry's own offset is a cursor to resume from.
+    pub fn is_of_entries(&self) -> bool {
+        self.snapshots.is_empty() && !self.full && !self.abridged
+    }
 }
 
 /// What a poll gets.
@@ -60,7 +69,10 @@ impl<W: Wire> Core<W> {
                     answer.entries.extend(links.into_iter().filter_map(|link| self.owed(id, link)));
                 }
                 // What is gone for good must be told even where its entries are too many: as its last word.
-                None if topic.retired.is_some() => answer.entries.extend(self.owed(id, topic.newest)),
+                None if topic.retired.is_some() => {
+                    answer.entries.extend(self.owed(id, topic.newest));
+                    answer.abridged = true;
+                }
                 None => {
                     let waiting = Waiting { why: Why::Resume, basis: Basis::Stated(cursor) };
                     answer.snapshots.push((id, waiting));

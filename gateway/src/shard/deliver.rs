@@ -8,7 +8,7 @@ use super::sets::SetKey;
 use crate::close::CloseReason;
 use crate::framing::message::{Lost, Why, at, cursor, snapshot};
 use crate::framing::{Form, Framing, websocket, wrap};
-use crate::limits::{GATHER_MAX, IOVECS_MAX, TURN_BYTES_MAX};
+use crate::limits::{ENDS_BEYOND_MAX, GATHER_MAX, IOVECS_MAX, TURN_BYTES_MAX};
 use crate::log::{EntryKind, Log, Segment, TopicId};
 use crate::store::{Content, Snapshot};
 use bytes::Bytes;
@@ -86,7 +86,7 @@ impl<W: Wire> Core<W> {
                     ShardCounters::add(&self.counters.lags, 1);
                     backlog.lag();
                 }
-                if backlog.gones > most {
+                if backlog.gones > most + ENDS_BEYOND_MAX {
                     beyond.push(member);
                 }
                 self.ready.push(member);

@@ -198,7 +198,8 @@ impl<W: Wire> Core<W> {
     /// `{"cursor":…,"messages":[…]}`; `None` if a snapshot must be held. Cut at an entry boundary under the body cap.
     fn body(&self, answer: &Answer, framing: Framing) -> Option<Vec<u8>> {
         debug_assert_eq!(framing.form, Form::Json);
-        let framing = framing.quiet(!answer.snapshots.is_empty());
+        let may_cut = answer.is_of_entries();
+        let framing = framing.quiet(!may_cut);
         let cap = self.settings.limits.poll_body_bytes_max;
         let mut messages = Vec::with_capacity(1_024);
         let mut to = self.position;
@@ -206,7 +207,7 @@ impl<W: Wire> Core<W> {
         for (offset, owed) in &answer.entries {
             // Evicted between question and answer: the client asks again with its old cursor and gets a snapshot.
             let segment = self.log.segment(owed.position.segment)?;
-            if messages.len() > cap && answer.snapshots.is_empty() {
+            if messages.len() > cap && may_cut {
                 break;
             }
             if framing.ids && named.insert(owed.topic) {
@@ -217,7 +218,7 @@ impl<W: Wire> Core<W> {
             push_message(&mut messages, &[segment.framed(framing).slice(owed.position.index)]);
             to = *offset;
         }
-        let cut = answer.entries.last().is_some_and(|(last, _)| *last > to) && answer.snapshots.is_empty();
+        let cut = may_cut && answer.entries.last().is_some_and(|(last, _)| *last > to);
         if !cut {
             to = self.position;
         }

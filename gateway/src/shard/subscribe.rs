@@ -157,7 +157,7 @@ impl<W: Wire> Core<W> {
         reply.into_iter().chain(named).for_each(|message| backlog.push_control(message));
         // Entries of the past would break the rising order of a stream that is live already: it is not whole until
         // the `at`. A fresh stream whose cursor is answered by entries alone is live from its first byte.
-        let whole = answer.snapshots.is_empty() && !was_streaming && !answer.full;
+        let whole = answer.is_of_entries() && !was_streaming;
         for (_, owed) in answer.entries {
             match self.log.segment(owed.position.segment) {
                 Some(segment) => enqueue(backlog, &segment, owed, framing),
