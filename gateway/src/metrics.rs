@@ -152,7 +152,39 @@ fn ingest(writer: &mut Writer<'_>, sources: &Sources) -> fmt::Result {
     writer.counters("feed_frames", "Frames and bodies read from a provider", &rows(|c| read(&c.frames)))?;
     writer.counters("feed_gaps", "Breaks found in a provider's sequence", &rows(|c| read(&c.gaps)))?;
     writer.counters("feed_resyncs", "Books or games brought back into sync", &rows(|c| read(&c.resyncs)))?;
-    writer.counters("feed_rejected", "Frames or values that could not be read", &rows(|c| read(&c.rejected)))
+    writer.counters("feed_rejected", "Frames or values that could not be read", &rows(|c| read(&c.rejected)))?;
+    writer.counters("feed_ignored", "Messages of types that mean nothing here", &rows(|c| read(&c.ignored)))?;
+    writer.counters(
+        "feed_dropped",
+        "State updates dropped because too many topics were held back",
+        &rows(|c| read(&c.dropped)),
+    )?;
+    writer.counters("feed_checksums_good", "Checksums that were right", &rows(|c| read(&c.checksum_ok)))?;
+    writer.counters("feed_checksums_bad", "Checksums that were wrong", &rows(|c| read(&c.checksum_failed)))?;
+    writer.counters("feed_dials", "Connections made to a provider", &rows(|c| read(&c.dials)))?;
+    writer.counters(
+        "feed_dial_failures",
+        "Connections to a provider that failed",
+        &rows(|c| read(&c.dial_failures)),
+    )?;
+    writer.counters("feed_fetches", "HTTP requests made to a provider", &rows(|c| read(&c.fetches)))?;
+    writer.counters(
+        "feed_fetch_failures",
+        "HTTP requests to a provider that failed",
+        &rows(|c| read(&c.fetch_failures)),
+    )?;
+    writer.gauges("feed_connections", "Sockets open to a provider", &rows(|c| read(&c.connections)))?;
+    writer.gauges("feed_held_topics", "Topics held back because ingest is full", &rows(|c| read(&c.held_topics)))?;
+    writer.gauges(
+        "feed_stale_subscriptions",
+        "Subscriptions silent for longer than they may be",
+        &rows(|c| read(&c.stale_subscriptions)),
+    )?;
+    writer.gauges(
+        "feed_state",
+        "0 connecting, 1 live, 2 degraded, 3 stale, 4 resyncing, 5 down",
+        &rows(|c| read(&c.state)),
+    )
 }
 
 fn shards(writer: &mut Writer<'_>, shards: &[Arc<ShardCounters>]) -> fmt::Result {

@@ -24,7 +24,7 @@ pub struct RecordArgs {
     /// More of the feed's configuration, as key=value in TOML; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
-    /// Ends by itself after so many seconds; 0: at a signal
+    /// Ends by itself after so many seconds; 0: only at a signal
     #[arg(long, default_value_t = 0)]
     seconds: u64,
     /// Where to write; .zst is compressed
@@ -62,9 +62,15 @@ async fn record(args: &RecordArgs) -> anyhow::Result<()> {
     let running = feeds::registry::spawn(&feed, outlet, &Hosts::default(), stopped, Some(Box::new(recorder)));
     let mut progress = tokio::time::interval(Duration::from_secs(1));
     let end = async {
-        match args.seconds {
-            0 => signalled().await,
-            seconds => tokio::time::sleep(Duration::from_secs(seconds)).await,
+        let time_is_up = async {
+            match args.seconds {
+                0 => std::future::pending().await,
+                seconds => tokio::time::sleep(Duration::from_secs(seconds)).await,
+            }
+        };
+        tokio::select! {
+            () = time_is_up => {}
+            () = signalled() => {}
         }
     };
     tokio::pin!(end);

@@ -117,6 +117,11 @@ impl<W: Wire> Core<W> {
         self.connections.get_mut(key.0)
     }
 
+    /// True if there is no streaming connection.
+    pub fn is_empty(&self) -> bool {
+        self.connections.is_empty()
+    }
+
     pub fn keys(&self) -> Vec<ConnKey> {
         self.connections.iter().map(|(key, _)| ConnKey(key)).collect()
     }

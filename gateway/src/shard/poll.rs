@@ -51,9 +51,19 @@ impl Waiters {
     }
 }
 
-/// What a body answers: which set, from where, as of where. A body without a cursor is true as of the set's newest
-/// entry, whatever else the log holds after it.
-type Question = (u64, Option<Cursor>, Offset);
+/// What a body is true as of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Version {
+    /// Offset of the newest entry.
+    pub newest: Offset,
+    /// Sum of the births of all that lives: the newest entry alone would come back to an older value when a topic that
+    /// ended is forgotten.
+    pub lives: u64,
+}
+
+/// What a body answers: which set, from where, as of where. A body without a cursor is true as of the set's version,
+/// whatever else the log holds after it.
+type Question = (u64, Option<Cursor>, Version);
 
 /// The bodies made last, for all who ask the same. Invariant ENCODE-ONCE for polls, BOUNDED in number and bytes.
 #[derive(Debug, Default)]
@@ -90,7 +100,10 @@ impl<W: Wire> Core<W> {
     /// What is newer than `from` in the set, now; without `from`, the snapshots of the whole set. The cursor in a shared
     /// body may be older than the position; it loses nothing.
     pub fn poll(&mut self, set: SetKey, from: Option<&Cursor>) -> PollAnswer {
-        let as_of = if from.is_some() { self.position } else { self.newest(set) };
+        let as_of = match from {
+            Some(_) => Version { newest: self.position, lives: 0 },
+            None => self.version(set),
+        };
         let question = (self.sets.get(set).serial, from.cloned(), as_of);
         if let Some(body) = self.bodies.find(&question) {
             return PollAnswer::Body(body);
@@ -108,10 +121,13 @@ impl<W: Wire> Core<W> {
         PollAnswer::Body(body)
     }
 
-    /// Offset of the newest entry in the set: changes whenever any of its topics does.
-    pub fn newest(&self, set: SetKey) -> Offset {
-        let topics = self.sets.get(set).topics.iter();
-        topics.filter_map(|id| self.index.get(*id)).map(|topic| topic.newest.offset).max().unwrap_or_default()
+    /// What the set's snapshots are as of: changes whenever any of its topics does.
+    pub fn version(&self, set: SetKey) -> Version {
+        let topics = self.sets.get(set).topics.iter().filter_map(|id| self.index.get(*id));
+        topics.fold(Version::default(), |version, topic| Version {
+            newest: version.newest.max(topic.newest.offset),
+            lives: version.lives.wrapping_add(if topic.retired.is_none() { topic.born.0 } else { 0 }),
+        })
     }
 
     /// The body of a poll whose wait ended without news.

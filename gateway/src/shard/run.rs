@@ -13,7 +13,7 @@ use crate::log::Log;
 use crate::store::Store;
 use crate::transport::{Adoption, Context, Place, http, websocket};
 use mio::{Events, Interest, Poll, Registry, Token};
-use std::cell::{RefCell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::TcpListener;
 use std::rc::Rc;
@@ -63,9 +63,32 @@ pub struct Shard {
     heartbeats: RefCell<Heartbeats>,
     limits: Limits,
     counters: Arc<ShardCounters>,
+    /// HTTP connections that hyper still has.
+    requests: Cell<usize>,
+    drain: watch::Receiver<bool>,
 }
 
 impl Shard {
+    /// True once the gateway is to end.
+    pub fn is_draining(&self) -> bool {
+        *self.drain.borrow()
+    }
+
+    /// Waits until the gateway is to end.
+    pub async fn draining(&self) {
+        let mut drain = self.drain.clone();
+        if drain.wait_for(|drain| *drain).await.is_err() {
+            // Nobody is left who could end it.
+            std::future::pending().await
+        }
+    }
+
+    /// Counts an HTTP connection for as long as the guard lives.
+    pub fn begin_requests(self: &Rc<Shard>) -> Requests {
+        self.requests.set(self.requests.get() + 1);
+        Requests(Rc::clone(self))
+    }
+
     pub fn core(&self) -> RefMut<'_, Core<Socket>> {
         self.core.borrow_mut()
     }
@@ -118,6 +141,9 @@ impl Shard {
         if let Err(reason) = websocket::hear(&mut core, key, read_ahead, now_ms) {
             core.close(key, reason, None);
         }
+        if self.is_draining() {
+            core.drain(key, 1_000);
+        }
         core.serve_ready(now_ms);
         drop(core);
         self.kick.notify_one();
@@ -149,6 +175,17 @@ impl Shard {
             }
         }
         false
+    }
+}
+
+/// An HTTP connection that a drain waits for.
+#[derive(Debug)]
+pub struct Requests(Rc<Shard>);
+
+impl Drop for Requests {
+    fn drop(&mut self) {
+        self.0.requests.set(self.0.requests.get() - 1);
+        self.0.kick.notify_one();
     }
 }
 
@@ -196,6 +233,8 @@ pub fn spawn(
                 heartbeats: RefCell::new(heartbeats),
                 limits,
                 counters,
+                requests: Cell::new(0),
+                drain: drain.clone(),
             });
             let listener = tokio::net::TcpListener::from_std(listener)?;
             let accepting = tokio::task::spawn_local(accept(Rc::clone(&shard), listener, drain.clone()));
@@ -269,7 +308,7 @@ async fn turn_until_drained(
             }
         }
         let more = turn(shard, &mut buffer, &mut unread);
-        let empty = shard.core().keys().is_empty();
+        let empty = shard.requests.get() == 0 && shard.core().is_empty();
         if deadline.is_some_and(|deadline| empty || Instant::now() >= deadline) {
             return Ok(());
         }

@@ -55,6 +55,7 @@ impl Origins {
 /// Serves requests until the peer leaves, a time-out strikes, or the shard takes the socket.
 pub async fn serve(shard: Rc<Shard>, stream: TcpStream, peer: SocketAddr, place: Place) {
     let limits = shard.limits().clone();
+    let _requests = shard.begin_requests();
     let gauge = Rc::new(Gauge::default());
     let io = Tap { inner: TokioIo::new(stream), gauge: Rc::clone(&gauge) };
     let takeover = Rc::new(Takeover::default());
@@ -69,9 +70,16 @@ pub async fn serve(shard: Rc<Shard>, stream: TcpStream, peer: SocketAddr, place:
         .max_buf_size(limits.head_bytes_max.max(8 * 1024))
         .serve_connection(io, service);
     let mut check = tokio::time::interval(Duration::from_secs(1));
+    let mut draining = std::pin::pin!(shard.draining());
+    let mut told = false;
     let adoption = loop {
         tokio::select! {
             _ = &mut connection => return,
+            () = &mut draining, if !told => {
+                // A request that is being answered is answered; then the connection ends.
+                told = true;
+                Pin::new(&mut connection).graceful_shutdown();
+            }
             () = takeover.asked() => {}
             _ = check.tick() => {
                 if gauge.stalled(Duration::from_millis(limits.write_stall_ms)) {

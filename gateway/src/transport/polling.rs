@@ -50,7 +50,8 @@ async fn poll(call: &Call, request: &Request<Incoming>) -> Result<Reply, Problem
 fn etag(shard: &Shard, set: SetKey) -> String {
     let core = shard.core();
     let epoch = core.log().epoch().as_str();
-    format!("\"{epoch}-{}\"", core.newest(set).0)
+    let version = core.version(set);
+    format!("\"{epoch}-{}-{:x}\"", version.newest.0, version.lives)
 }
 
 fn matches(headers: &HeaderMap, tag: &str) -> bool {

@@ -8,7 +8,7 @@ use crossbeam_channel::TrySendError;
 use feeds::model::{Change, Object, Topic, Update, Value, parse_value};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, ORIGIN};
 use hyper::{Request, StatusCode};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -31,6 +31,9 @@ pub struct PublishSettings {
 }
 
 pub async fn answer(call: Call, request: Request<Incoming>) -> Reply {
+    if call.shard.is_draining() {
+        return draining().reply();
+    }
     if let Err(problem) = authorize(&call.shard.context().publish, call.peer.ip(), request.headers()) {
         return problem.reply();
     }
@@ -50,7 +53,9 @@ pub async fn answer(call: Call, request: Request<Incoming>) -> Reply {
 fn authorize(settings: &PublishSettings, peer: IpAddr, headers: &HeaderMap) -> Result<(), Problem> {
     let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     let right = settings.token.as_deref().zip(given).is_some_and(|(token, given)| same(token, given));
-    if right || (settings.open_to_loopback && peer.is_loopback() && given.is_none()) {
+    // A page in a browser on this machine comes from loopback too; browsers say so by an Origin.
+    let local = peer.is_loopback() && given.is_none() && !headers.contains_key(ORIGIN);
+    if right || (settings.open_to_loopback && local) {
         return Ok(());
     }
     let mut problem = Problem::bad("unauthorized", "publishing needs the configured bearer token", "authorization");
@@ -112,7 +117,7 @@ impl Intake {
         let (reply, outcome) = oneshot::channel();
         let publish = Publish { updates: std::mem::take(&mut self.waiting), reply };
         send(shard, publish).await?;
-        let outcome: PublishOutcome = outcome.await.map_err(|_| busy("the gateway is shutting down"))?;
+        let outcome: PublishOutcome = outcome.await.map_err(|_| draining())?;
         self.accepted += outcome.accepted;
         self.offset = outcome.offset.or(self.offset);
         for (line, refusal) in outcome.rejected {
@@ -148,13 +153,18 @@ async fn send(shard: &Shard, publish: Publish) -> Result<(), Problem> {
         publish = match context.publishes.try_send(publish) {
             Ok(()) => return Ok(()),
             Err(TrySendError::Full(back)) => back,
-            Err(TrySendError::Disconnected(_)) => return Err(busy("the gateway is shutting down")),
+            Err(TrySendError::Disconnected(_)) => return Err(draining()),
         };
         if Instant::now() >= deadline {
             return Err(busy("ingest is full; the lines that are not in `accepted` were not taken"));
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
+}
+
+fn draining() -> Problem {
+    let message = "the gateway is shutting down; lines that are neither accepted nor rejected were not taken";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "draining", message)
 }
 
 fn busy(message: &str) -> Problem {
@@ -190,12 +200,8 @@ async fn take_lines(shard: &Shard, intake: &mut Intake, mut body: Incoming) -> R
     let time = Duration::from_millis(shard.limits().body_timeout_ms);
     let mut rest: Vec<u8> = Vec::new();
     loop {
-        // Between lines a stream may rest; inside a line it may not.
-        let next = body.frame();
-        let frame = if rest.is_empty() {
-            next.await
-        } else {
-            tokio::time::timeout(time, next).await.map_err(|_| body_timeout())?
+        let Some(frame) = next_frame(shard, &mut body, (!rest.is_empty()).then_some(time)).await? else {
+            return Err(draining());
         };
         let Some(frame) = frame else { break };
         let Ok(frame) = frame else { return Err(Problem::bad("body_broken", "the body broke off", "body")) };
@@ -208,6 +214,24 @@ async fn take_lines(shard: &Shard, intake: &mut Intake, mut body: Incoming) -> R
     }
     rest.push(b'\n');
     take_whole_lines(shard, intake, &mut rest).await
+}
+
+type Frame = Option<Result<hyper::body::Frame<bytes::Bytes>, hyper::Error>>;
+
+/// The next piece of a body; `None` if the gateway drains. Between lines a stream may rest, inside a line it may not:
+/// `time` bounds the wait.
+async fn next_frame(shard: &Shard, body: &mut Incoming, time: Option<Duration>) -> Result<Option<Frame>, Problem> {
+    let next = async {
+        match time {
+            Some(time) => tokio::time::timeout(time, body.frame()).await.map_err(|_| body_timeout()),
+            None => Ok(body.frame().await),
+        }
+    };
+    tokio::select! {
+        biased;
+        frame = next => frame.map(Some),
+        () = shard.draining() => Ok(None),
+    }
 }
 
 async fn take_whole_lines(shard: &Shard, intake: &mut Intake, rest: &mut Vec<u8>) -> Result<(), Problem> {
@@ -331,6 +355,9 @@ mod tests {
         };
         let (here, there) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([192, 0, 2, 1]));
         assert!(authorize(&settings(None, true), here, &HeaderMap::new()).is_ok());
+        let mut page = HeaderMap::new();
+        page.insert(ORIGIN, "http://evil.example".parse().unwrap());
+        assert!(authorize(&settings(None, true), here, &page).is_err(), "a page is not a program of this machine");
         assert!(authorize(&settings(None, true), there, &HeaderMap::new()).is_err());
         assert!(authorize(&settings(None, false), here, &HeaderMap::new()).is_err());
         assert!(authorize(&settings(Some("s3"), false), there, &with("s3")).is_ok());
