@@ -61,6 +61,10 @@ pub fn hear<W: Wire>(core: &mut Core<W>, key: ConnKey, read: &[u8], now_ms: i64)
     let cap = core.settings().limits.message_bytes_max;
     let Some(connection) = core.connection(key) else { return Ok(()) };
     connection.heard_s = (now_ms / 1_000) as u32;
+    if connection.closing.is_some() {
+        // The last word is said; of what the peer still sends only the end counts.
+        return Ok(());
+    }
     let echo = matches!(connection.peer, Peer::Echo(_));
     let (Peer::WebSocket(slot) | Peer::Echo(slot)) = &mut connection.peer else { return Ok(()) };
     let mut assembly = slot.take().unwrap_or_default();
