@@ -94,6 +94,11 @@ impl Backlog {
         self.entries += 1;
     }
 
+    /// Control messages among what is pending.
+    pub fn answers(&self) -> usize {
+        self.pending.len() - self.entries
+    }
+
     pub fn push_control(&mut self, bytes: impl Into<Bytes>) {
         self.pending.push_back(Item::Control(bytes.into()));
     }

@@ -8,7 +8,7 @@ use super::sets::{SetKey, Sets};
 use crate::close::CloseReason;
 use crate::framing::message::{Why, bye, hello};
 use crate::framing::{Form, Framing, websocket, wrap};
-use crate::limits::Limits;
+use crate::limits::{ANSWERS_PENDING_MAX, Limits};
 use crate::log::{EntryKind, Log, Offset, Reader, Segment, Seq};
 use crate::store::Store;
 use slab::Slab;
@@ -281,19 +281,26 @@ impl<W: Wire> Core<W> {
 
     /// Queues a control message, framed for the connection.
     pub fn send(&mut self, key: ConnKey, json: &[u8], id: Option<&str>) {
-        if let Some(connection) = self.connections.get_mut(key.0) {
-            let form = connection.framing.form;
-            connection.backlog().push_control(wrap(form, json, id));
-            self.ready.push(key);
+        if let Some(connection) = self.connections.get(key.0) {
+            self.send_raw(key, wrap(connection.framing.form, json, id));
         }
     }
 
     /// Queues bytes that are framed already (a pong, a ping).
     pub fn send_raw(&mut self, key: ConnKey, bytes: Vec<u8>) {
-        if let Some(connection) = self.connections.get_mut(key.0) {
-            connection.backlog().push_control(bytes);
-            self.ready.push(key);
+        let Some(connection) = self.connections.get_mut(key.0).filter(|connection| !connection.lingering) else {
+            return;
+        };
+        let backlog = connection.backlog();
+        if backlog.blocked && backlog.answers() >= ANSWERS_PENDING_MAX {
+            // BOUNDED: no word would reach it.
+            let id = connection.id;
+            connection.closing = Some(CloseReason::WriteStalled);
+            connection.lingering = true;
+            return self.ended.push((key, id, CloseReason::WriteStalled));
         }
+        backlog.push_control(bytes);
+        self.ready.push(key);
     }
 
     /// Begins the end: what is owed is dropped, the reason is told, and the connection ends once that is written.
