@@ -7,4 +7,5 @@ mod gateway;
 mod http;
 mod matrix;
 mod simulation;
+mod websocket;
 mod ws;
