@@ -37,8 +37,18 @@ pub struct Waiters {
     polls: Slab<WaitingPoll>,
     gathering: bool,
     bodies: Vec<(Option<Cursor>, Offset, Bytes)>,
-    /// The last answer to a poll without a cursor, as of the newest entry of the set.
-    whole: Option<(Offset, Bytes)>,
+    /// The last answer to a poll without a cursor.
+    whole: Option<(Version, Bytes)>,
+}
+
+/// Two equal versions of a set hold the same snapshots.
+///
+/// Why the count: a topic that is forgotten after its death takes the offset of its `gone` with it. What is left was
+/// there before, so the newest offset alone may come back; but then fewer are alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version {
+    pub newest: Offset,
+    pub alive: usize,
 }
 
 impl Waiters {
@@ -90,21 +100,24 @@ impl<W: Wire> Core<W> {
         PollAnswer::Body(body)
     }
 
-    /// Offset of the newest entry in the set: changes whenever any of its topics does.
-    pub fn newest(&self, set: SetKey) -> Offset {
-        let topics = self.sets.get(set).topics.iter();
-        topics.filter_map(|id| self.index.get(*id)).map(|topic| topic.newest.offset).max().unwrap_or_default()
+    /// What a snapshot of the set is a snapshot of: changes whenever any of its topics does.
+    pub fn version(&self, set: SetKey) -> Version {
+        let topics = || self.sets.get(set).topics.iter().filter_map(|id| self.index.get(*id));
+        Version {
+            newest: topics().map(|topic| topic.newest.offset).max().unwrap_or_default(),
+            alive: topics().filter(|topic| topic.retired.is_none()).count(),
+        }
     }
 
     /// Snapshots of the whole set. The cursor in a shared body may be older than the position; it loses nothing.
     pub fn poll_whole(&mut self, set: SetKey) -> PollAnswer {
-        let newest = self.newest(set);
-        if let Some((_, body)) = self.sets.get(set).waiters.whole.as_ref().filter(|(as_of, _)| *as_of == newest) {
+        let version = self.version(set);
+        if let Some((_, body)) = self.sets.get(set).waiters.whole.as_ref().filter(|(as_of, _)| *as_of == version) {
             return PollAnswer::Body(body.clone());
         }
         let answer = self.poll(set, None);
         if let PollAnswer::Body(body) = &answer {
-            self.sets.get_mut(set).waiters.whole = Some((newest, body.clone()));
+            self.sets.get_mut(set).waiters.whole = Some((version, body.clone()));
         }
         answer
     }

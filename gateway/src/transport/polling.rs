@@ -4,7 +4,7 @@ use super::http::Call;
 use super::options::Options;
 use super::reply::{Problem, Reply, bare, json};
 use crate::framing::Form;
-use crate::shard::{PollAnswer, SetKey, Shard, ShardCounters, Transport};
+use crate::shard::{PollAnswer, SetKey, Shard, ShardCounters, Transport, Version};
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
@@ -50,7 +50,8 @@ async fn poll(call: &Call, request: &Request<Incoming>) -> Result<Reply, Problem
 fn etag(shard: &Shard, set: SetKey) -> String {
     let core = shard.core();
     let epoch = core.log().epoch().as_str();
-    format!("\"{epoch}-{}\"", core.newest(set).0)
+    let Version { newest, alive } = core.version(set);
+    format!("\"{epoch}-{}-{alive}\"", newest.0)
 }
 
 fn matches(headers: &HeaderMap, tag: &str) -> bool {
