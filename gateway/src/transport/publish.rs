@@ -31,6 +31,12 @@ pub struct PublishSettings {
 }
 
 pub async fn answer(call: Call, request: Request<Incoming>) -> Reply {
+    if !call.shard.context().origins.permit(request.headers()) {
+        // A simple POST needs no preflight: any page could publish from the browser of whoever runs the gateway.
+        let mut problem = Problem::bad("origin_forbidden", "pages of this origin may not publish", "origin");
+        problem.status = StatusCode::FORBIDDEN;
+        return problem.reply();
+    }
     if let Err(problem) = authorize(&call.shard.context().publish, call.peer.ip(), request.headers()) {
         return problem.reply();
     }
