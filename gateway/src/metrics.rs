@@ -170,6 +170,7 @@ fn shards(writer: &mut Writer<'_>, shards: &[Arc<ShardCounters>]) -> fmt::Result
     writer.counters("writes", "Write calls for subscribers", &rows(|c| &c.writes))?;
     writer.counters("writes_short", "Writes that the kernel took in part or not at all", &rows(|c| &c.writes_short))?;
     writer.counters("delivered_bytes", "Bytes written to subscribers", &rows(|c| &c.delivered_bytes))?;
+    writer.counters("polls_encoded", "Bodies of polls encoded, not shared", &rows(|c| &c.polls_encoded))?;
     writer.counters("lags", "Times a subscriber fell behind its caps", &rows(|c| &c.lags))?;
     writer.counters("lost_events", "Events not delivered, and counted to the reader", &rows(|c| &c.lost_events))?;
     writer.counters(
@@ -191,7 +192,7 @@ fn by_transport(writer: &mut Writer<'_>, shards: &[Arc<ShardCounters>]) -> fmt::
         let sum = |slot: usize| shards.iter().map(|counters| read(&pick(counters)[slot])).sum();
         TRANSPORTS.iter().map(|transport| row(&[("transport", transport.word())], sum(*transport as usize))).collect()
     };
-    writer.gauges("connections", "Streaming connections open", &rows(|c| &c.connections))?;
+    writer.gauges("connections", "Streaming connections open, and long-polls waiting", &rows(|c| &c.connections))?;
     writer.counters("connections_opened", "Connections opened, and polls answered", &rows(|c| &c.opened))?;
     writer.counters("deliveries", "Entries and snapshots written; of polls, bodies", &rows(|c| &c.deliveries))
 }

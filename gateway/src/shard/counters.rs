@@ -30,12 +30,14 @@ pub const LATENCY_BUCKETS_MS: [u64; 12] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1
 
 #[derive(Debug, Default)]
 pub struct ShardCounters {
-    /// Open now, by [`Transport`].
+    /// Open now, by [`Transport`]; of long-polls, those that wait.
     pub connections: [AtomicU64; 4],
     /// Opened since the start (of polls: answered), by [`Transport`].
     pub opened: [AtomicU64; 4],
     /// Entries and snapshots written, by [`Transport`].
     pub deliveries: [AtomicU64; 4],
+    /// Bodies of polls that were encoded; the others were shared.
+    pub polls_encoded: AtomicU64,
     pub delivered_bytes: AtomicU64,
     /// Write system calls for subscribers.
     pub writes: AtomicU64,

@@ -5,6 +5,7 @@
 use super::answer::{Answer, PollAnswer};
 use super::connection::Wire;
 use super::core::Core;
+use super::counters::{ShardCounters, Transport};
 use super::deliver::{frame_snapshot, lost_of};
 use super::sets::{Filters, SetKey};
 use crate::framing::message::{at, cursor, name};
@@ -95,6 +96,7 @@ impl<W: Wire> Core<W> {
         let framing = self.sets.get(set).framing;
         let Some(body) = self.body(&answer, framing) else { return PollAnswer::Hold };
         let body = Bytes::from(body);
+        ShardCounters::add(&self.counters.polls_encoded, 1);
         let position = self.position;
         self.sets.get_mut(set).waiters.remember(from, position, body.clone());
         PollAnswer::Body(body)
@@ -131,6 +133,7 @@ impl<W: Wire> Core<W> {
     /// Hangs a poll on its set.
     pub fn poll_wait(&mut self, set: SetKey, poll: WaitingPoll) -> PollKey {
         let slot = self.sets.get_mut(set).waiters.polls.insert(poll);
+        ShardCounters::add(&self.counters.connections[Transport::LongPoll as usize], 1);
         PollKey { set, slot }
     }
 
@@ -140,6 +143,7 @@ impl<W: Wire> Core<W> {
         // A slot that was answered may be another's by now; only one whose client is gone is taken away.
         if polls.contains(key.slot) && polls[key.slot].reply.is_closed() {
             polls.remove(key.slot);
+            ShardCounters::subtract(&self.counters.connections[Transport::LongPoll as usize], 1);
             self.sets.left(key.set, &mut self.index);
         }
     }
@@ -177,6 +181,7 @@ impl<W: Wire> Core<W> {
             match self.poll(set, Some(&from)) {
                 PollAnswer::Body(body) => {
                     let waiting = self.sets.get_mut(set).waiters.polls.remove(slot);
+                    ShardCounters::subtract(&self.counters.connections[Transport::LongPoll as usize], 1);
                     // The client may be gone; then nobody needs the body.
                     let _ = waiting.reply.send(body);
                 }
@@ -189,12 +194,19 @@ impl<W: Wire> Core<W> {
         true
     }
 
-    /// Answers every waiting poll at once, as at a drain.
+    /// Answers every waiting poll at once, as at a drain: with what is being gathered, or with nothing.
     pub fn answer_all_polls(&mut self) {
-        let empty = self.poll_empty();
-        for (_, set) in self.sets.iter_mut() {
-            for waiting in set.waiters.polls.drain() {
-                let _ = waiting.reply.send(empty.clone());
+        let keys: Vec<SetKey> = self.sets.iter_mut().map(|(key, _)| key).collect();
+        for key in keys {
+            let polls: Vec<WaitingPoll> = self.sets.get_mut(key).waiters.polls.drain().collect();
+            ShardCounters::subtract(&self.counters.connections[Transport::LongPoll as usize], polls.len() as u64);
+            for WaitingPoll { cursor, reply } in polls {
+                let _ = match self.poll(key, Some(&cursor)) {
+                    PollAnswer::Body(body) => reply.send(body),
+                    PollAnswer::Nothing => reply.send(self.poll_empty()),
+                    // The client keeps the cursor that it has.
+                    PollAnswer::Hold => reply.send(format!(r#"{{"cursor":"{cursor}","messages":[]}}"#).into()),
+                };
             }
         }
     }
@@ -210,14 +222,15 @@ impl<W: Wire> Core<W> {
         for (offset, owed) in &answer.entries {
             // Evicted between question and answer: the client asks again with its old cursor and gets a snapshot.
             let segment = self.log.segment(owed.position.segment)?;
-            if messages.len() > cap && answer.snapshots.is_empty() {
+            let entry = segment.framed(framing).slice(owed.position.index);
+            if !messages.is_empty() && messages.len() + entry.len() > cap && answer.snapshots.is_empty() {
                 break;
             }
             let number = segment.entries[owed.position.index as usize].number();
             if framing.ids && named.insert(number) {
                 push_message(&mut messages, &[&name(number, &self.index.get(owed.topic)?.name)]);
             }
-            push_message(&mut messages, &[segment.framed(framing).slice(owed.position.index)]);
+            push_message(&mut messages, &[entry]);
             to = *offset;
         }
         let cut = answer.entries.last().is_some_and(|(last, _)| *last > to) && answer.snapshots.is_empty();
