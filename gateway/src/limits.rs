@@ -13,6 +13,9 @@ pub const GATHER_MAX: usize = 128;
 pub const ENDS_BEYOND_MAX: usize = 64;
 /// Bytes read from one socket in one turn.
 pub const READ_BYTES_MAX: usize = 64 * 1024;
+/// Answers (pongs, `ok`, errors, echoes) that may wait for a client whose socket takes no bytes. One that goes on asking
+/// without reading is ended.
+pub const ANSWERS_PENDING_MAX: usize = 1_024;
 /// Subscription sets kept though nobody uses them, so that the next poll finds its set made.
 pub const IDLE_SETS_MAX: usize = 1_024;
 

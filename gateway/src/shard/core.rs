@@ -315,6 +315,8 @@ impl<W: Wire> Core<W> {
             connection.backlog().push_control(bytes);
             self.ready.push(key);
         }
+        backlog.push_control(bytes);
+        self.ready.push(key);
     }
 
     /// Begins the end: what is owed is dropped, the reason is told, and the connection ends once that is written.

@@ -200,7 +200,7 @@ impl<W: Wire> Core<W> {
         true
     }
 
-    /// Answers every waiting poll at once, as at a drain.
+    /// Answers every waiting poll at once, as at a drain: with what is being gathered, or with nothing.
     pub fn answer_all_polls(&mut self) {
         let empty = self.poll_empty();
         for (_, set) in self.sets.iter_mut() {
@@ -231,7 +231,7 @@ impl<W: Wire> Core<W> {
                 let n = segment.entries[owed.position.index as usize].n();
                 push_message(&mut messages, &[&name(n, &topic.name)]);
             }
-            push_message(&mut messages, &[segment.framed(framing).slice(owed.position.index)]);
+            push_message(&mut messages, &[entry]);
             to = *offset;
         }
         let cut = may_cut && answer.entries.last().is_some_and(|(last, _)| *last > to);

@@ -116,12 +116,16 @@ async fn ask(shard: &Shard, set: SetKey, cursor: Option<&Cursor>) -> Option<Byte
 /// Hangs on the set until something is newer or the time is up.
 async fn wait(shard: &Rc<Shard>, set: SetKey, cursor: Cursor, time: Duration) -> Bytes {
     let (reply, answer) = oneshot::channel();
-    let key = shard.core().poll_wait(set, WaitingPoll { cursor, reply });
+    let key = shard.core().poll_wait(set, WaitingPoll { cursor: cursor.clone(), reply });
     let mut place = Place { shard: Rc::clone(shard), key, answer: Some(answer) };
     let answer = place.answer.as_mut().expect("set above");
     match tokio::time::timeout(time, answer).await {
         Ok(Ok(body)) => body,
-        _ => shard.core().poll_empty(),
+        // The time may be up while entries are being gathered: they are told, since the cursor goes past them.
+        _ => match ask(shard, set, Some(&cursor)).await {
+            Some(body) => body,
+            None => shard.core().poll_empty(),
+        },
     }
 }
 

@@ -4,7 +4,7 @@ use super::http::Call;
 use super::options::Options;
 use super::reply::{Problem, Reply, bare, json};
 use crate::framing::Form;
-use crate::shard::{PollAnswer, SetKey, Shard, ShardCounters, Transport};
+use crate::shard::{PollAnswer, SetKey, Shard, ShardCounters, Transport, Version};
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};

@@ -11,7 +11,7 @@ use crate::framing::Form;
 use crate::log::Cursor;
 use crate::shard::{Peer, Subscription, Transport};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN};
 use hyper::{Method, Request, StatusCode, Version};
 
 pub async fn accept(call: Call, request: Request<Incoming>) -> Reply {
@@ -21,7 +21,10 @@ pub async fn accept(call: Call, request: Request<Incoming>) -> Reply {
     };
     if request.method() == Method::HEAD {
         let mut reply = bare(StatusCode::OK, "");
-        reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+        let headers = reply.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
+        headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
         return reply;
     }
     call.takeover.ask(adoption);

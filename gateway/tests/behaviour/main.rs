@@ -6,5 +6,7 @@ mod follower;
 mod gateway;
 mod http;
 mod matrix;
+mod requests;
 mod simulation;
+mod websocket;
 mod ws;
