@@ -202,7 +202,6 @@ fn shards(writer: &mut Writer<'_>, shards: &[Arc<ShardCounters>]) -> fmt::Result
     writer.counters("writes", "Write calls for subscribers", &rows(|c| &c.writes))?;
     writer.counters("writes_short", "Writes that the kernel took in part or not at all", &rows(|c| &c.writes_short))?;
     writer.counters("delivered_bytes", "Bytes written to subscribers", &rows(|c| &c.delivered_bytes))?;
-    writer.counters("polls_encoded", "Bodies of polls encoded, not shared", &rows(|c| &c.polls_encoded))?;
     writer.counters("lags", "Times a subscriber fell behind its caps", &rows(|c| &c.lags))?;
     writer.counters("lost_events", "Events not delivered, and counted to the reader", &rows(|c| &c.lost_events))?;
     writer.counters(

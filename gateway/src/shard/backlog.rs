@@ -104,6 +104,11 @@ impl Backlog {
         self.entries += 1;
     }
 
+    /// Control messages among what is pending.
+    pub fn answers(&self) -> usize {
+        self.pending.len() - self.entries - self.gones
+    }
+
     /// Queues a topic's end. Its snapshot is not waited for any more.
     pub fn push_gone(&mut self, gone: Gone) {
         self.stop_waiting(gone.topic);

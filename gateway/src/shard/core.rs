@@ -8,7 +8,7 @@ use super::sets::{SetKey, Sets};
 use crate::close::CloseReason;
 use crate::framing::message::{Why, bye, gone, hello};
 use crate::framing::{Form, Framing, websocket, wrap};
-use crate::limits::Limits;
+use crate::limits::{ANSWERS_PENDING_MAX, Limits};
 use crate::log::{Log, Offset, Reader, Segment};
 use crate::store::Store;
 use bytes::Bytes;
@@ -302,18 +302,21 @@ impl<W: Wire> Core<W> {
 
     /// Queues a control message, framed for the connection.
     pub fn send(&mut self, key: ConnKey, json: &[u8], id: Option<&str>) {
-        if let Some(connection) = self.open_connection(key) {
-            let form = connection.framing.form;
-            connection.backlog().push_control(wrap(form, json, id));
-            self.ready.push(key);
+        if let Some(form) = self.open_connection(key).map(|connection| connection.framing.form) {
+            self.send_raw(key, wrap(form, json, id));
         }
     }
 
     /// Queues bytes that are framed already (a pong, a ping).
     pub fn send_raw(&mut self, key: ConnKey, bytes: Vec<u8>) {
-        if let Some(connection) = self.open_connection(key) {
-            connection.backlog().push_control(bytes);
-            self.ready.push(key);
+        let Some(connection) = self.open_connection(key) else { return };
+        let backlog = connection.backlog();
+        if backlog.blocked && backlog.answers() >= ANSWERS_PENDING_MAX {
+            // BOUNDED: no word would reach it.
+            let id = connection.id;
+            connection.closing = Some(CloseReason::WriteStalled);
+            connection.lingering = true;
+            return self.ended.push((key, id, CloseReason::WriteStalled));
         }
         backlog.push_control(bytes);
         self.ready.push(key);

@@ -36,8 +36,6 @@ pub struct ShardCounters {
     pub opened: [AtomicU64; 4],
     /// Entries and snapshots written, by [`Transport`].
     pub deliveries: [AtomicU64; 4],
-    /// Bodies of polls that were encoded; the others were shared.
-    pub polls_encoded: AtomicU64,
     pub delivered_bytes: AtomicU64,
     /// Write system calls for subscribers.
     pub writes: AtomicU64,

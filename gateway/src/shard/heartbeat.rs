@@ -77,10 +77,8 @@ impl Heartbeats {
             }
             // One that takes no bytes is judged by its stall, and gets no pings piled up.
             if connection.backlog.is_none() {
-                core.state_cursor(key);
                 core.send_raw(key, websocket::frame(websocket::PING, b""));
             }
-            return;
         }
         core.state_cursor(key);
     }

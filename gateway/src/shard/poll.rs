@@ -97,13 +97,18 @@ impl<W: Wire> Core<W> {
         set
     }
 
-    /// What is newer than `from` in the set, now; without `from`, the snapshots of the whole set. The cursor in a shared
-    /// body may be older than the position; it loses nothing.
+    /// What is newer than `from` in the set, now; without `from`, the snapshots of the whole set.
     pub fn poll(&mut self, set: SetKey, from: Option<&Cursor>) -> PollAnswer {
-        let as_of = match from {
-            Some(_) => Version { newest: self.position, lives: 0 },
-            None => self.version(set),
-        };
+        self.poll_as_of(set, from, Version { newest: self.position, lives: 0 })
+    }
+
+    /// Snapshots of the whole set, the same body as long as the set's version is the same. The cursor in it may be older
+    /// than the position; it loses nothing.
+    pub fn poll_whole(&mut self, set: SetKey) -> PollAnswer {
+        self.poll_as_of(set, None, self.version(set))
+    }
+
+    fn poll_as_of(&mut self, set: SetKey, from: Option<&Cursor>, as_of: Version) -> PollAnswer {
         let question = (self.sets.get(set).serial, from.cloned(), as_of);
         if let Some(body) = self.bodies.find(&question) {
             return PollAnswer::Body(body);
@@ -202,11 +207,17 @@ impl<W: Wire> Core<W> {
 
     /// Answers every waiting poll at once, as at a drain: with what is being gathered, or with nothing.
     pub fn answer_all_polls(&mut self) {
-        let empty = self.poll_empty();
-        for (_, set) in self.sets.iter_mut() {
-            for waiting in set.waiters.polls.drain() {
-                ShardCounters::subtract(&self.counters.connections[Transport::LongPoll as usize], 1);
-                let _ = waiting.reply.send(empty.clone());
+        let keys: Vec<SetKey> = self.sets.iter_mut().map(|(key, _)| key).collect();
+        for key in keys {
+            let polls: Vec<WaitingPoll> = self.sets.get_mut(key).waiters.polls.drain().collect();
+            ShardCounters::subtract(&self.counters.connections[Transport::LongPoll as usize], polls.len() as u64);
+            for WaitingPoll { cursor, reply } in polls {
+                let _ = match self.poll(key, Some(&cursor)) {
+                    PollAnswer::Body(body) => reply.send(body),
+                    PollAnswer::Nothing => reply.send(self.poll_empty()),
+                    // The client keeps the cursor that it has.
+                    PollAnswer::Hold => reply.send(format!(r#"{{"cursor":"{cursor}","messages":[]}}"#).into()),
+                };
             }
         }
     }
@@ -223,7 +234,8 @@ impl<W: Wire> Core<W> {
         for (offset, owed) in &answer.entries {
             // Evicted between question and answer: the client asks again with its old cursor and gets a snapshot.
             let segment = self.log.segment(owed.position.segment)?;
-            if messages.len() > cap && may_cut {
+            let entry = segment.framed(framing).slice(owed.position.index);
+            if !messages.is_empty() && messages.len() + entry.len() > cap && may_cut {
                 break;
             }
             if framing.ids && named.insert(owed.topic) {

@@ -52,6 +52,14 @@ impl Origins {
     }
 }
 
+impl Origins {
+    /// True if the configuration names the request's origin itself, not by `*`.
+    pub fn name(&self, headers: &HeaderMap) -> bool {
+        let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
+        origin.is_some_and(|origin| self.permitted.iter().any(|permitted| permitted == origin))
+    }
+}
+
 /// Serves requests until the peer leaves, a time-out strikes, or the shard takes the socket.
 pub async fn serve(shard: Rc<Shard>, stream: TcpStream, peer: SocketAddr, place: Place) {
     let limits = shard.limits().clone();

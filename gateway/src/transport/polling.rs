@@ -4,7 +4,7 @@ use super::http::Call;
 use super::options::Options;
 use super::reply::{Problem, Reply, bare, json};
 use crate::framing::Form;
-use crate::shard::{PollAnswer, SetKey, Shard, ShardCounters, Transport, Version};
+use crate::shard::{PollAnswer, SetKey, Shard, ShardCounters, Transport};
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
@@ -65,7 +65,7 @@ fn matches(headers: &HeaderMap, tag: &str) -> bool {
 
 async fn whole(shard: &Shard, set: SetKey) -> Bytes {
     loop {
-        let answer = shard.core().poll(set, None);
+        let answer = shard.core().poll_whole(set);
         match answer {
             PollAnswer::Body(body) => return body,
             PollAnswer::Nothing => return shard.core().poll_empty(),

@@ -1,6 +1,6 @@
 //! `POST /v1/publish`: updates from programs, as one JSON object, an array of them, or NDJSON that may never end.
 
-use super::http::Call;
+use super::http::{Call, Origins};
 use super::reply::{Problem, Reply, json};
 use crate::sequencer::{Publish, PublishOutcome, Refusal};
 use crate::shard::Shard;
@@ -34,7 +34,8 @@ pub async fn answer(call: Call, request: Request<Incoming>) -> Reply {
     if call.shard.is_draining() {
         return draining().reply();
     }
-    if let Err(problem) = authorize(&call.shard.context().publish, call.peer.ip(), request.headers()) {
+    let context = call.shard.context();
+    if let Err(problem) = authorize(&context.publish, &context.origins, call.peer.ip(), request.headers()) {
         return problem.reply();
     }
     let whole = is_json(request.headers());
@@ -50,17 +51,21 @@ pub async fn answer(call: Call, request: Request<Incoming>) -> Reply {
     }
 }
 
-fn authorize(settings: &PublishSettings, peer: IpAddr, headers: &HeaderMap) -> Result<(), Problem> {
+fn authorize(settings: &PublishSettings, origins: &Origins, peer: IpAddr, headers: &HeaderMap) -> Result<(), Problem> {
+    if !origins.permit(headers) {
+        let problem = Problem::bad("origin_forbidden", "pages of this origin may not publish", "origin");
+        return Err(Problem { status: StatusCode::FORBIDDEN, ..problem });
+    }
     let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     let right = settings.token.as_deref().zip(given).is_some_and(|(token, given)| same(token, given));
-    // A page in a browser on this machine comes from loopback too; browsers say so by an Origin.
-    let local = peer.is_loopback() && given.is_none() && !headers.contains_key(ORIGIN);
+    // A page in a browser on this machine comes from loopback too, and may have made our own origin its own by a name
+    // that it points here: without a token only pages that the configuration names count as programs.
+    let local = peer.is_loopback() && given.is_none() && (!headers.contains_key(ORIGIN) || origins.name(headers));
     if right || (settings.open_to_loopback && local) {
         return Ok(());
     }
-    let mut problem = Problem::bad("unauthorized", "publishing needs the configured bearer token", "authorization");
-    problem.status = StatusCode::UNAUTHORIZED;
-    Err(problem)
+    let problem = Problem::bad("unauthorized", "publishing needs the configured bearer token", "authorization");
+    Err(Problem { status: StatusCode::UNAUTHORIZED, ..problem })
 }
 
 /// Compares in a time that tells nothing about where the first difference lies.
@@ -348,19 +353,25 @@ mod tests {
             token: token.map(str::to_owned),
             wait: Duration::ZERO,
         };
-        let with = |token: &str| {
+        let with = |name: hyper::header::HeaderName, value: &str| {
             let mut headers = HeaderMap::new();
-            headers.insert(AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+            headers.insert(name, value.parse().unwrap());
             headers
         };
+        let origins = Origins { permitted: vec!["https://good.example".into()] };
+        let authorize =
+            |settings: &PublishSettings, peer, headers: &HeaderMap| authorize(settings, &origins, peer, headers);
         let (here, there) = (IpAddr::from([127, 0, 0, 1]), IpAddr::from([192, 0, 2, 1]));
         assert!(authorize(&settings(None, true), here, &HeaderMap::new()).is_ok());
-        let mut page = HeaderMap::new();
-        page.insert(ORIGIN, "http://evil.example".parse().unwrap());
-        assert!(authorize(&settings(None, true), here, &page).is_err(), "a page is not a program of this machine");
+        assert!(authorize(&settings(None, true), here, &with(ORIGIN, "https://good.example")).is_ok());
+        let evil = authorize(&settings(None, true), here, &with(ORIGIN, "https://evil.example")).unwrap_err();
+        assert_eq!(evil.code, "origin_forbidden", "a page is not a program of this machine");
         assert!(authorize(&settings(None, true), there, &HeaderMap::new()).is_err());
         assert!(authorize(&settings(None, false), here, &HeaderMap::new()).is_err());
-        assert!(authorize(&settings(Some("s3"), false), there, &with("s3")).is_ok());
-        assert!(authorize(&settings(Some("s3"), true), here, &with("wrong")).is_err(), "a wrong token is no token");
+        assert!(authorize(&settings(Some("s3"), false), there, &with(AUTHORIZATION, "Bearer s3")).is_ok());
+        assert!(
+            authorize(&settings(Some("s3"), true), here, &with(AUTHORIZATION, "Bearer wrong")).is_err(),
+            "a wrong token is no token"
+        );
     }
 }
