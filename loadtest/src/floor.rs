@@ -6,6 +6,7 @@
 //! the publisher's stream, read line by line without parsing JSON.
 
 use crate::client::websocket::{ACCEPT, TEXT};
+use crate::target::process::name_thread;
 use crate::workload::Transport;
 use anyhow::Context;
 use memchr::memmem;
@@ -72,6 +73,7 @@ struct Floor {
 
 /// Serves until a signal ends the process. Prints where it listens.
 pub fn serve(address: SocketAddrV4) -> anyhow::Result<()> {
+    name_thread(c"floor");
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let listener = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
     sockopt::set_socket_reuseaddr(&listener, true)?;

@@ -6,7 +6,7 @@ use crate::client::{Fleet, Violation};
 use crate::clock::{MILLISECOND_NS, SECOND_NS, now_ns};
 use crate::publisher::{self, Progress, Schedule};
 use crate::target::counters::Counters;
-use crate::target::process::{CpuTimes, ThreadTime, pin, resident_bytes};
+use crate::target::process::{CpuTimes, ThreadTime, name_thread, pin, resident_bytes};
 use crate::target::{Setting, Target, TargetKind};
 use crate::workload::{Transport, Workload};
 use anyhow::{Context, bail};
@@ -106,6 +106,7 @@ pub fn run(
     if !pin(setting.client_cpu) {
         eprintln!("warning: CPU {} is not to be had; nothing is pinned", setting.client_cpu);
     }
+    name_thread(c"subscribers");
     let target = Target::start(kind, setting, workload.subscribers)?;
     publisher::give_birth(workload, target.address)?;
     let resident_before = resident_bytes(target.pid())?;

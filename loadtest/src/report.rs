@@ -262,19 +262,16 @@ impl Comparison {
 
     /// A line per run, then the ratios.
     pub fn table(&self) -> String {
-        let mut out = format!("{}: CPU µs per delivery · threads · p50 / p99 ms\n", self.transport);
+        let mut out =
+            format!("{}: CPU µs per delivery · threads · writes per delivery · p50 / p99 ms\n", self.transport);
         for report in self.floor.iter().zip(&self.fanwire).flat_map(|(a, b)| [a, b]) {
             let told = |t: &Thread| format!("{} {:.2}", t.name, t.us_per_delivery);
             let shown = report.server_threads.iter().filter(|thread| thread.us_per_delivery >= 0.005);
             let threads: Vec<String> = shown.map(told).collect();
             let Latency { p50, p99, .. } = report.latency_ms;
-            let _ = writeln!(
-                out,
-                "  {:<8} {:.2} · {} · {p50:.2} / {p99:.2}",
-                report.target.to_string(),
-                report.cpu_us_per_delivery,
-                threads.join(", ")
-            );
+            let writes = report.writes_per_delivery.unwrap_or(1.0);
+            let (target, cpu, threads) = (report.target.to_string(), report.cpu_us_per_delivery, threads.join(", "));
+            let _ = writeln!(out, "  {target:<8} {cpu:.2} · {threads} · {writes:.2} · {p50:.2} / {p99:.2}");
             for warning in &report.warnings {
                 let _ = writeln!(out, "           warning: {warning}");
             }

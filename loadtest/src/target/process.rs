@@ -1,8 +1,9 @@
 //! What the kernel says of a process: CPU time by thread, resident memory, CPUs to run on.
 
 use anyhow::Context;
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use rustix::thread::{CpuSet, sched_setaffinity};
 use std::collections::BTreeMap;
+use std::ffi::CStr;
 use std::fs;
 
 /// CPU time of one thread since it started (`/proc/PID/task/TID/schedstat`).
@@ -61,12 +62,18 @@ pub fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
 
 /// Keeps the calling thread, and what it starts, on one CPU. False if there is no such CPU for us.
 pub fn pin(cpu: usize) -> bool {
-    let mut set = CpuSet::new();
-    let allowed = sched_getaffinity(None).is_ok_and(|_| cpu < CpuSet::MAX_CPU);
-    if allowed {
-        set.set(cpu);
+    if cpu >= CpuSet::MAX_CPU {
+        return false;
     }
-    allowed && sched_setaffinity(None, &set).is_ok()
+    let mut set = CpuSet::new();
+    set.set(cpu);
+    sched_setaffinity(None, &set).is_ok()
+}
+
+/// Names the calling thread, so that its CPU time is told apart.
+pub fn name_thread(name: &CStr) {
+    // A thread without a name costs the same.
+    let _ = rustix::thread::set_name(name);
 }
 
 #[cfg(test)]
