@@ -1,1 +1,17 @@
-//! Load harness: see README.md for what comes.
+//! Load harness: drives a gateway as strangers would, proves what arrives, and sets the cost beside a floor.
+//!
+//! It shares no code with the gateway: a harness that shares code with what it tests hides its bugs. The way of a
+//! message: [`publisher`] writes a publish line at its scheduled time → the target (a gateway, or the [`floor`]) →
+//! [`client`] reads, checks and times it. [`measure`] runs that once, [`report`] says what came of it.
+
+pub mod client;
+pub mod clock;
+pub mod command;
+pub mod floor;
+pub mod measure;
+pub mod payload;
+pub mod publisher;
+pub mod report;
+pub mod scan;
+pub mod target;
+pub mod workload;

@@ -1,0 +1,210 @@
+//! One subscriber: its socket, the bytes that are not whole yet, and its [`Ledger`].
+
+use super::ledger::{Breach, Ledger};
+use super::tally::Tally;
+use super::{sse, websocket};
+use crate::payload::StampFinder;
+use crate::scan::scan;
+use crate::workload::Transport;
+use memchr::memmem;
+use rustix::fd::OwnedFd;
+
+/// Longest response head that is waited for.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The socket connects; the request is not sent.
+    Connecting,
+    /// The request is sent, the response head is not whole.
+    Head,
+    Stream,
+}
+
+#[derive(Debug)]
+pub struct Connection {
+    pub socket: OwnedFd,
+    pub phase: Phase,
+    transport: Transport,
+    /// Bytes of a message that is not whole; an idle connection holds none.
+    rest: Vec<u8>,
+    pub ledger: Ledger,
+}
+
+/// What taking bytes needs beside the connection.
+#[derive(Debug)]
+pub struct Taking<'a> {
+    pub stamps: &'a StampFinder,
+    pub tally: &'a mut Tally,
+    pub now_ns: u64,
+    /// What is to be sent back (pongs).
+    pub answer: &'a mut Vec<u8>,
+}
+
+impl Connection {
+    pub fn new(socket: OwnedFd, transport: Transport, ledger: Ledger) -> Connection {
+        Connection { socket, phase: Phase::Connecting, transport, rest: Vec::new(), ledger }
+    }
+
+    /// Takes what was read; what is not whole is kept for the next call.
+    pub fn take(&mut self, read: &[u8], taking: &mut Taking<'_>) -> Result<(), Breach> {
+        if self.rest.is_empty() {
+            let taken = self.take_whole(read, taking)?;
+            self.rest.extend_from_slice(&read[taken..]);
+            return Ok(());
+        }
+        let mut bytes = std::mem::take(&mut self.rest);
+        bytes.extend_from_slice(read);
+        let taken = self.take_whole(&bytes, taking)?;
+        if taken < bytes.len() {
+            bytes.drain(..taken);
+            self.rest = bytes;
+        }
+        Ok(())
+    }
+
+    /// Takes all whole messages. Returns how many bytes they were.
+    fn take_whole(&mut self, bytes: &[u8], taking: &mut Taking<'_>) -> Result<usize, Breach> {
+        let mut taken = 0;
+        if self.phase != Phase::Stream {
+            taken = self.take_head(bytes)?;
+            if taken == 0 {
+                return Ok(0);
+            }
+        }
+        loop {
+            let length = match self.transport {
+                Transport::Websocket => self.take_frame(&bytes[taken..], taking)?,
+                Transport::Sse => self.take_block(&bytes[taken..], taking)?,
+            };
+            if length == 0 {
+                return Ok(taken);
+            }
+            taken += length;
+        }
+    }
+
+    fn take_head(&mut self, bytes: &[u8]) -> Result<usize, Breach> {
+        let Some(end) = memmem::find(bytes, b"\r\n\r\n") else {
+            return if bytes.len() < HEAD_BYTES_MAX { Ok(0) } else { Err(plain("response head", "an end", "none")) };
+        };
+        let head = &bytes[..end + 4];
+        let (status, needed) = match self.transport {
+            Transport::Websocket => ("HTTP/1.1 101 ", websocket::ACCEPT),
+            Transport::Sse => ("HTTP/1.1 200 ", "text/event-stream"),
+        };
+        if !head.starts_with(status.as_bytes()) || memmem::find(head, needed.as_bytes()).is_none() {
+            let expected = format!("{status}with {needed}");
+            return Err(plain("response head", expected, String::from_utf8_lossy(bytes)));
+        }
+        self.phase = Phase::Stream;
+        Ok(head.len())
+    }
+
+    fn take_frame(&mut self, bytes: &[u8], taking: &mut Taking<'_>) -> Result<usize, Breach> {
+        let frame =
+            websocket::next(bytes).map_err(|error| plain("frame", "a whole server frame", error.to_string()))?;
+        let Some(frame) = frame else { return Ok(0) };
+        match frame.opcode {
+            websocket::TEXT => self.take_message(frame.payload, None, taking)?,
+            websocket::PING => taking.answer.extend(websocket::masked(websocket::PONG, frame.payload)),
+            websocket::PONG => {}
+            websocket::CLOSE => return Err(plain("close", "none", websocket::close_words(frame.payload))),
+            opcode => return Err(plain("frame", "text", format!("opcode {opcode}"))),
+        }
+        Ok(frame.length)
+    }
+
+    fn take_block(&mut self, bytes: &[u8], taking: &mut Taking<'_>) -> Result<usize, Breach> {
+        let block = sse::next(bytes).map_err(|error| plain("block", "id, data, retry", error.to_string()))?;
+        let Some(block) = block else { return Ok(0) };
+        if let Some(data) = block.data {
+            self.take_message(data, block.id, taking)?;
+        }
+        Ok(block.length)
+    }
+
+    fn take_message(&mut self, json: &[u8], id: Option<&[u8]>, taking: &mut Taking<'_>) -> Result<(), Breach> {
+        let Some(message) = scan(json) else {
+            return Err(plain("message", "one of protocol v1", String::from_utf8_lossy(json)));
+        };
+        self.ledger.take(&message, id, taking.stamps, taking.tally, taking.now_ns)
+    }
+}
+
+/// A breach that is not about one topic.
+pub fn plain(what: &'static str, expected: impl Into<String>, got: impl Into<String>) -> Breach {
+    Breach { what, topic: None, expected: expected.into(), got: got.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::websocket::server_frame;
+
+    const MESSAGES: [&str; 4] = [
+        r#"{"t":"hello","v":1}"#,
+        r#"{"t":"snap","topic":"quote.load.0","seq":1,"why":"subscribe","data":{"k":1,"sent":1}}"#,
+        r#"{"t":"at","cursor":"e:1"}"#,
+        r#"{"t":"delta","topic":"quote.load.0","seq":2,"o":2,"data":{"k":2,"pad":"data: {}","sent":2}}"#,
+    ];
+
+    fn stream(transport: Transport) -> Vec<u8> {
+        match transport {
+            Transport::Websocket => {
+                let mut bytes = format!("HTTP/1.1 101 x\r\nsec-websocket-accept: {}\r\n\r\n", websocket::ACCEPT).into();
+                MESSAGES
+                    .iter()
+                    .for_each(|json| Vec::extend(&mut bytes, server_frame(websocket::TEXT, json.as_bytes())));
+                bytes.extend(server_frame(websocket::PING, b"p"));
+                bytes
+            }
+            Transport::Sse => {
+                let mut bytes = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\nretry: 5\n\n".to_vec();
+                for json in MESSAGES {
+                    let id = if json.contains(r#""o":2"#) { "id: e:2\n" } else { "" };
+                    bytes.extend(format!("{id}data: {json}\n\n").into_bytes());
+                }
+                bytes
+            }
+        }
+    }
+
+    /// The stream in the pieces given by `cuts`; what came of it.
+    fn play(transport: Transport, pieces: &[&[u8]]) -> (Connection, Tally, Vec<u8>) {
+        let (socket, _) = std::os::unix::net::UnixStream::pair().unwrap();
+        let mut connection = Connection::new(socket.into(), transport, Ledger::new("quote.load.", &[0]));
+        let (stamps, mut tally, mut answer) = (StampFinder::default(), Tally::default(), Vec::new());
+        for piece in pieces {
+            let mut taking = Taking { stamps: &stamps, tally: &mut tally, now_ns: 9, answer: &mut answer };
+            connection.take(piece, &mut taking).unwrap();
+        }
+        (connection, tally, answer)
+    }
+
+    #[test]
+    fn reads_cut_at_every_byte() {
+        for transport in [Transport::Websocket, Transport::Sse] {
+            let bytes = stream(transport);
+            for cut in 0..=bytes.len() {
+                let (connection, tally, _) = play(transport, &[&bytes[..cut], &bytes[cut..]]);
+                assert!(connection.ledger.is_whole() && connection.rest.is_empty());
+                assert_eq!((tally.deliveries, tally.snapshots), (1, 1));
+            }
+            let single: Vec<&[u8]> = bytes.chunks(1).collect();
+            let (_, tally, answer) = play(transport, &single);
+            assert_eq!(tally.deliveries, 1);
+            assert_eq!(answer.is_empty(), transport == Transport::Sse, "a ping is answered");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_shown() {
+        let (socket, _) = std::os::unix::net::UnixStream::pair().unwrap();
+        let mut connection = Connection::new(socket.into(), Transport::Sse, Ledger::new("quote.load.", &[0]));
+        let (stamps, mut tally, mut answer) = (StampFinder::default(), Tally::default(), Vec::new());
+        let mut taking = Taking { stamps: &stamps, tally: &mut tally, now_ns: 9, answer: &mut answer };
+        let breach = connection.take(b"HTTP/1.1 503 Busy\r\n\r\n{\"code\":1}", &mut taking).unwrap_err();
+        assert!(breach.got.contains("503 Busy"));
+    }
+}

@@ -1,0 +1,45 @@
+//! What the binary can do, one file each.
+
+mod compare;
+mod floor;
+mod launch;
+mod run;
+
+use anyhow::Context;
+use clap::Subcommand;
+use serde::Serialize;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// One run against a gateway or a floor that it starts itself; any violation of the protocol fails it.
+    Run(run::RunArgs),
+    /// Runs of the floor and the gateway in turn, and the ratio of their costs.
+    Compare(compare::CompareArgs),
+    /// FLOOR-A: one send(2) per subscriber and message, and nothing else.
+    Floor(floor::FloorArgs),
+    /// Starts a program on one CPU, ended together with its parent.
+    #[command(hide = true)]
+    Launch(launch::LaunchArgs),
+}
+
+pub fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Run(args) => run::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Floor(args) => floor::run(&args),
+        Command::Launch(args) => launch::run(&args),
+    }
+}
+
+fn say(text: &str) -> anyhow::Result<()> {
+    std::io::stdout().write_all(text.as_bytes()).context("standard output")
+}
+
+fn save(path: &Path, report: &impl Serialize) -> anyhow::Result<()> {
+    let mut json = serde_json::to_string_pretty(report)?;
+    json.push('\n');
+    fs::write(path, json).with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,179 @@
+//! The target: a gateway or a floor program, as a child process of ours on a CPU of its own.
+
+pub mod counters;
+pub mod process;
+
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+use counters::Counters;
+use rustix::process::{Pid, Signal, kill_process};
+use serde::Serialize;
+use std::fmt;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddrV4;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::{Duration, Instant};
+
+/// Longest time until the target says where it listens.
+const START_TIME: Duration = Duration::from_secs(15);
+/// Longest time until the target has ended after SIGTERM; then it is killed.
+const STOP_TIME: Duration = Duration::from_secs(15);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TargetKind {
+    Fanwire,
+    Floor,
+}
+
+impl fmt::Display for TargetKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TargetKind::Fanwire => "fanwire",
+            TargetKind::Floor => "floor",
+        })
+    }
+}
+
+/// Where targets are and where they run.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Setting {
+    /// The gateway's binary; by default `fanwire` beside this program
+    #[arg(long, value_name = "PATH")]
+    pub gateway_bin: Option<PathBuf>,
+    /// CPU of the target
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub server_cpu: usize,
+    /// CPU of the subscribers and the publisher
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub client_cpu: usize,
+}
+
+#[derive(Debug)]
+pub struct Target {
+    child: Child,
+    pub address: SocketAddrV4,
+    /// Where its counters are; `None` of a floor, which has none.
+    pub admin: Option<SocketAddrV4>,
+    config: Option<PathBuf>,
+}
+
+impl Target {
+    pub fn start(kind: TargetKind, setting: &Setting, subscribers: usize) -> anyhow::Result<Target> {
+        let this = std::env::current_exe().context("our own program")?;
+        let mut command = Command::new(&this);
+        command.args(["launch", "--cpu", &setting.server_cpu.to_string(), "--"]);
+        let mut config = None;
+        match kind {
+            TargetKind::Floor => drop(command.arg(&this).args(["floor", "--listen", "127.0.0.1:0"])),
+            TargetKind::Fanwire => {
+                let file = config.insert(write_config(subscribers)?);
+                command.arg(gateway_bin(setting, &this)?).arg("serve").arg("--config").arg(file);
+                command.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+            }
+        }
+        command.env("FANWIRE_LOG", "warn").stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().context("the target cannot be started")?;
+        let stdout = child.stdout.take().context("the target's output")?;
+        let unknown = SocketAddrV4::new(std::net::Ipv4Addr::UNSPECIFIED, 0);
+        // From here on the child ends with this value, whatever happens.
+        let mut target = Target { child, address: unknown, admin: None, config };
+        let lines = lines_of(stdout);
+        target.address = await_address(&lines, "listening on http://")?;
+        if kind == TargetKind::Fanwire {
+            target.admin = Some(await_address(&lines, "admin on http://")?);
+        }
+        Ok(target)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its counters now; `None` if it has none.
+    pub fn counters(&self) -> anyhow::Result<Option<Counters>> {
+        self.admin.map(Counters::fetch).transpose()
+    }
+
+    /// Ends the target and waits for it.
+    pub fn stop(mut self) -> anyhow::Result<()> {
+        self.terminate();
+        let deadline = Instant::now() + STOP_TIME;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait()? {
+                let ended_as_told = status.success() || status.signal() == Some(Signal::TERM.as_raw());
+                return if ended_as_told { Ok(()) } else { bail!("the target ended with {status}") };
+            }
+            crate::clock::wait_until(crate::clock::now_ns() + 5 * crate::clock::MILLISECOND_NS);
+        }
+        bail!("the target did not end in {} s after SIGTERM and was killed", STOP_TIME.as_secs())
+    }
+
+    fn terminate(&self) {
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        if !matches!(self.child.try_wait(), Ok(Some(_))) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+        if let Some(config) = &self.config {
+            let _ = fs::remove_file(config);
+        }
+    }
+}
+
+fn gateway_bin(setting: &Setting, this: &Path) -> anyhow::Result<PathBuf> {
+    let path = setting.gateway_bin.clone().unwrap_or_else(|| this.with_file_name("fanwire"));
+    if !path.is_file() {
+        bail!(
+            "no gateway at {}: build it (cargo build --release -p fanwire) or name it by --gateway-bin",
+            path.display()
+        );
+    }
+    Ok(path)
+}
+
+/// The gateway's configuration: its defaults, one shard on one core, room for every subscriber.
+fn write_config(subscribers: usize) -> anyhow::Result<PathBuf> {
+    let path = std::env::temp_dir().join(format!("fanwire-loadtest-{}.toml", std::process::id()));
+    let room = subscribers + 100;
+    fs::write(&path, format!("[server]\nshards = 1\n\n[limits]\nconnections_max = {room}\n"))
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
+}
+
+/// The lines that a child prints, read by a thread of their own, so that waiting for one can end.
+fn lines_of(stdout: ChildStdout) -> Receiver<String> {
+    let (sender, lines) = sync_channel(64);
+    std::thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            // Nobody listens any more: the lines are still read, so that the child does not block.
+            let _ = sender.try_send(line);
+        }
+    });
+    lines
+}
+
+fn await_address(lines: &Receiver<String>, intro: &str) -> anyhow::Result<SocketAddrV4> {
+    let deadline = Instant::now() + START_TIME;
+    loop {
+        match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(line) => {
+                if let Some(rest) = line.strip_prefix(intro) {
+                    let address = rest.split('/').next().unwrap_or_default();
+                    return address.parse().with_context(|| format!("the target listens on {address:?}"));
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => bail!("the target did not say {intro:?} in time"),
+            Err(RecvTimeoutError::Disconnected) => bail!("the target ended before it said {intro:?}"),
+        }
+    }
+}

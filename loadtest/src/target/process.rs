@@ -1,0 +1,92 @@
+//! What the kernel says of a process: CPU time by thread, resident memory, CPUs to run on.
+
+use anyhow::Context;
+use rustix::thread::{CpuSet, sched_setaffinity};
+use std::collections::BTreeMap;
+use std::ffi::CStr;
+use std::fs;
+
+/// CPU time of one thread since it started (`/proc/PID/task/TID/schedstat`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ThreadTime {
+    pub name: String,
+    /// On a CPU.
+    pub run_ns: u64,
+    /// Runnable, but another thread had the CPU.
+    pub wait_ns: u64,
+}
+
+/// Every thread of a process at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct CpuTimes(BTreeMap<u32, ThreadTime>);
+
+impl CpuTimes {
+    pub fn of(pid: u32) -> anyhow::Result<CpuTimes> {
+        let tasks = fs::read_dir(format!("/proc/{pid}/task")).context("the process is gone")?;
+        let mut times = BTreeMap::new();
+        for task in tasks {
+            let path = task?.path();
+            let thread = path.file_name().and_then(|name| name.to_str()?.parse().ok());
+            // A thread may end while we look.
+            let (Some(thread), Ok(stat)) = (thread, fs::read_to_string(path.join("schedstat"))) else { continue };
+            let name = fs::read_to_string(path.join("comm")).unwrap_or_default().trim().to_owned();
+            let mut fields = stat.split_whitespace().map(|field| field.parse().unwrap_or(0));
+            let (run_ns, wait_ns) = (fields.next().unwrap_or(0), fields.next().unwrap_or(0));
+            times.insert(thread, ThreadTime { name, run_ns, wait_ns });
+        }
+        Ok(CpuTimes(times))
+    }
+
+    /// What every thread used since `before`, the busiest first.
+    pub fn since(&self, before: &CpuTimes) -> Vec<ThreadTime> {
+        let mut used: Vec<ThreadTime> = self
+            .0
+            .iter()
+            .map(|(thread, now)| {
+                let then = before.0.get(thread).cloned().unwrap_or_default();
+                let run_ns = now.run_ns.saturating_sub(then.run_ns);
+                ThreadTime { name: now.name.clone(), run_ns, wait_ns: now.wait_ns.saturating_sub(then.wait_ns) }
+            })
+            .collect();
+        used.sort_by_key(|thread| std::cmp::Reverse(thread.run_ns));
+        used
+    }
+}
+
+/// Resident memory, bytes.
+pub fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
+    let statm = fs::read_to_string(format!("/proc/{pid}/statm")).context("the process is gone")?;
+    let pages: u64 = statm.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).context("statm")?;
+    Ok(pages * rustix::param::page_size() as u64)
+}
+
+/// Keeps the calling thread, and what it starts, on one CPU. False if there is no such CPU for us.
+pub fn pin(cpu: usize) -> bool {
+    if cpu >= CpuSet::MAX_CPU {
+        return false;
+    }
+    let mut set = CpuSet::new();
+    set.set(cpu);
+    sched_setaffinity(None, &set).is_ok()
+}
+
+/// Names the calling thread, so that its CPU time is told apart.
+pub fn name_thread(name: &CStr) {
+    // A thread without a name costs the same.
+    let _ = rustix::thread::set_name(name);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_process() {
+        let pid = std::process::id();
+        let before = CpuTimes::of(pid).unwrap();
+        let spun: u64 = (0..20_000_000_u64).map(|n| n ^ (n << 1)).fold(0, u64::wrapping_add);
+        let used = CpuTimes::of(pid).unwrap().since(&before);
+        assert!(spun != 1 && used.iter().map(|thread| thread.run_ns).sum::<u64>() > 0);
+        assert!(resident_bytes(pid).unwrap() > 100_000);
+    }
+}

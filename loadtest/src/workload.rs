@@ -1,0 +1,164 @@
+//! What is put on the target: how many subscribers of how many topics, and what is published to them.
+
+use anyhow::ensure;
+use clap::{Args, ValueEnum};
+use rand::rngs::SmallRng;
+use rand::{SeedableRng, seq::index};
+use serde::Serialize;
+use std::fmt;
+
+/// Longest request line that a subscriber sends; the topics are in its query.
+const QUERY_BYTES_MAX: usize = 14 * 1024;
+/// Relation: this process and the target hold one descriptor each per subscriber.
+const SUBSCRIBERS_MAX: usize = 19_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    Websocket,
+    Sse,
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Transport::Websocket => "websocket",
+            Transport::Sse => "sse",
+        })
+    }
+}
+
+/// What kind of topics are published to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// `trade.load.N`: every message has to arrive.
+    Event,
+    /// `quote.load.N`: each message changes every field.
+    State,
+}
+
+#[derive(Clone, Debug, Args, Serialize)]
+pub struct Workload {
+    /// Connections, each of which checks all that it gets
+    #[arg(long, default_value_t = 1_000, value_name = "N")]
+    pub subscribers: usize,
+    /// Topics that are published to, in turn
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub topics: usize,
+    /// Topics that each subscriber subscribes to, chosen at random
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub per_subscriber: usize,
+    /// Messages published per second, over all topics
+    #[arg(long, default_value_t = 100, value_name = "HZ")]
+    pub rate: u64,
+    /// Messages that are published together; the rate stays the same
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub burst: u64,
+    /// Kind of the topics
+    #[arg(long, value_enum, default_value_t = Kind::Event)]
+    pub kind: Kind,
+    /// Bytes of JSON in one event or patch
+    #[arg(long, default_value_t = 120, value_name = "BYTES")]
+    pub data_bytes: usize,
+    /// Seconds of publishing before the measurement begins
+    #[arg(long, default_value_t = 2, value_name = "S")]
+    pub warmup: u64,
+    /// Seconds that are measured
+    #[arg(long, default_value_t = 10, value_name = "S")]
+    pub seconds: u64,
+    /// Seed of the random choice of topics
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+}
+
+impl Workload {
+    pub fn validate(&self) -> anyhow::Result<()> {
+        let Workload { subscribers, topics, per_subscriber, rate, burst, seconds, .. } = *self;
+        ensure!((1..=SUBSCRIBERS_MAX).contains(&subscribers), "--subscribers is 1 to {SUBSCRIBERS_MAX}");
+        ensure!((1..=100_000).contains(&topics), "--topics is 1 to 100000");
+        ensure!((1..=topics).contains(&per_subscriber), "--per-subscriber is 1 to the number of topics");
+        ensure!((1..=10_000_000).contains(&rate), "--rate is 1 to 10000000 per second");
+        ensure!((1..=rate).contains(&burst), "--burst is 1 to the rate");
+        ensure!((1..=3_600).contains(&seconds), "--seconds is 1 to 3600");
+        ensure!(self.warmup <= 600, "--warmup is at most 600");
+        ensure!((64..=60_000).contains(&self.data_bytes), "--data-bytes is 64 to 60000");
+        let query = per_subscriber * (self.topic(topics - 1).len() + 1);
+        ensure!(query <= QUERY_BYTES_MAX, "--per-subscriber: the names take {query} of {QUERY_BYTES_MAX} bytes");
+        Ok(())
+    }
+
+    /// What the names of all topics begin with; the number follows.
+    pub fn prefix(&self) -> &'static str {
+        match self.kind {
+            Kind::Event => "trade.load.",
+            Kind::State => "quote.load.",
+        }
+    }
+
+    pub fn topic(&self, number: usize) -> String {
+        format!("{}{number}", self.prefix())
+    }
+
+    /// The topics of each subscriber, sorted. The same seed gives the same choice.
+    pub fn subscriptions(&self) -> Vec<Vec<u32>> {
+        let mut random = SmallRng::seed_from_u64(self.seed);
+        (0..self.subscribers)
+            .map(|_| {
+                let chosen = index::sample(&mut random, self.topics, self.per_subscriber);
+                let mut topics: Vec<u32> = chosen.iter().map(|topic| topic as u32).collect();
+                topics.sort_unstable();
+                topics
+            })
+            .collect()
+    }
+
+    /// Messages of the warm-up and of the measurement.
+    pub fn messages(&self) -> u64 {
+        self.rate * (self.warmup + self.seconds)
+    }
+
+    /// Messages that a topic has been given at the end, the first (its birth) included.
+    pub fn messages_of(&self, topic: u32) -> u64 {
+        let (messages, topics) = (self.messages(), self.topics as u64);
+        1 + messages / topics + u64::from(u64::from(topic) < messages % topics)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workload() -> Workload {
+        Workload {
+            subscribers: 50,
+            topics: 30,
+            per_subscriber: 7,
+            rate: 100,
+            burst: 1,
+            kind: Kind::Event,
+            data_bytes: 120,
+            warmup: 0,
+            seconds: 1,
+            seed: 9,
+        }
+    }
+
+    #[test]
+    fn subscriptions_are_distinct_and_repeatable() {
+        let subscriptions = workload().subscriptions();
+        assert_eq!(subscriptions, workload().subscriptions());
+        for topics in subscriptions {
+            assert_eq!(topics.len(), 7);
+            assert!(topics.windows(2).all(|pair| pair[0] < pair[1]) && topics[6] < 30);
+        }
+    }
+
+    #[test]
+    fn every_message_has_its_topic() {
+        let workload = workload();
+        let total: u64 = (0..30).map(|topic| workload.messages_of(topic) - 1).sum();
+        assert_eq!(total, workload.messages());
+        assert_eq!((workload.messages_of(9), workload.messages_of(10)), (1 + 4, 1 + 3));
+    }
+}
