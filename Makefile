@@ -44,8 +44,10 @@ fmt: ## formats the Rust code
 bench: ## to come: criterion benches
 	@echo "no benches yet; see benches/README.md"
 
-load: ## to come: load tests
-	@echo "no load tests yet; see loadtest/README.md"
+load: ## a minute of 1,000 subscribers, every event proven; then CPU per delivery beside the floor (under 3 minutes)
+	cargo build --release -p fanwire -p fanwire-loadtest
+	target/release/fanwire-loadtest run --subscribers 1000 --topics 1 --per-subscriber 1 --rate 100 --seconds 60 --no-lag
+	target/release/fanwire-loadtest compare --pairs 3 --seconds 5 --transport websocket --transport sse
 
 web: ## builds the page into web/dist, from where the binary embeds it
 	@scripts/web.sh build

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 /// Iovecs in one vectored write (`IOV_MAX` on Linux).
 pub const IOVECS_MAX: usize = 1_024;
+/// Bytes of a scattered run that are copied together even for one subscriber.
+pub const COPIED_BYTES_MAX: usize = 4 * 1024;
 /// Bytes one connection may be given in one turn before the others get theirs.
 pub const TURN_BYTES_MAX: usize = 256 * 1024;
 /// Items of a backlog gathered into one write.

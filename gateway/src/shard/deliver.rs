@@ -8,7 +8,7 @@ use super::sets::SetKey;
 use crate::close::CloseReason;
 use crate::framing::message::{Lost, Why, at, cursor, snapshot};
 use crate::framing::{Form, Framing, websocket, wrap};
-use crate::limits::{ENDS_BEYOND_MAX, GATHER_MAX, IOVECS_MAX, TURN_BYTES_MAX};
+use crate::limits::{COPIED_BYTES_MAX, ENDS_BEYOND_MAX, GATHER_MAX, IOVECS_MAX, TURN_BYTES_MAX};
 use crate::log::{EntryKind, Log, Segment, TopicId};
 use crate::store::{Content, Snapshot};
 use bytes::Bytes;
@@ -42,9 +42,12 @@ impl Progress {
 impl<W: Wire> Core<W> {
     /// Hands out the entries of the pass: every member of a marked set is written to once, or has them queued.
     pub(super) fn hand_out(&mut self) {
-        for key in std::mem::take(&mut self.marked) {
+        let mut marked = std::mem::take(&mut self.marked);
+        for key in marked.drain(..) {
             self.hand_out_to_set(key);
         }
+        // The buffer goes back, so that the next pass allocates nothing.
+        self.marked = marked;
         self.pass.clear();
     }
 
@@ -273,8 +276,8 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Entries that lie side by side become one slice. Where several members share a scattered run it is copied
-    /// together once, for all of them: one slice per write is 5–15% cheaper than many.
+    /// Entries that lie side by side become one slice. A scattered run is copied together once, for all members, where
+    /// several share it or it is small: one slice per write is 5–15% cheaper than many.
     fn gather(
         pass: &'a [Arc<Segment>],
         owed: &[Owed],
@@ -300,7 +303,7 @@ impl<'a> Run<'a> {
             }
         }
         let bytes = parts.iter().map(|part| part.len()).sum();
-        if parts.len() > IOVECS_MAX || (parts.len() > 1 && lanes > 1) {
+        if parts.len() > IOVECS_MAX || (parts.len() > 1 && (lanes > 1 || bytes <= COPIED_BYTES_MAX)) {
             scratch.clear();
             parts.iter().for_each(|part| scratch.extend_from_slice(part));
             return Run { slices: SmallVec::from_iter([IoSlice::new(scratch)]), bytes };

@@ -6,7 +6,9 @@ use crate::sequencer::{Publish, PublishOutcome, Refusal};
 use crate::shard::Shard;
 use crossbeam_channel::TrySendError;
 use feeds::model::{Change, Object, Topic, Update, Value, parse_value};
+use futures_util::FutureExt;
 use http_body_util::BodyExt;
+use hyper::body::Body as _;
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, ORIGIN};
 use hyper::{Request, StatusCode};
@@ -17,6 +19,8 @@ use tokio::time::Instant;
 
 /// Lines handed to the sequencer at a time. Relation: below its batch, so that one publisher cannot fill it alone.
 const LINES_AT_ONCE: usize = 512;
+/// Bytes of a publish stream gathered before its lines go to the sequencer.
+const GATHER_BYTES_MAX: usize = 64 * 1024;
 /// Rejected lines that the answer lists; the rest is only counted.
 const REJECTED_LISTED_MAX: usize = 1_000;
 
@@ -209,16 +213,32 @@ async fn take_lines(shard: &Shard, intake: &mut Intake, mut body: Incoming) -> R
             return Err(draining());
         };
         let Some(frame) = frame else { break };
-        let Ok(frame) = frame else { return Err(Problem::bad("body_broken", "the body broke off", "body")) };
+        let Ok(frame) = frame else { return Err(body_broken()) };
         let Ok(data) = frame.into_data() else { continue };
         rest.extend_from_slice(&data);
+        let whole = gather(&mut body, &mut rest);
         take_whole_lines(shard, intake, &mut rest).await?;
+        if !whole {
+            return Err(body_broken());
+        }
         if rest.len() > cap {
             return Err(body_too_big(cap));
         }
     }
     rest.push(b'\n');
     take_whole_lines(shard, intake, &mut rest).await
+}
+
+/// Adds what has arrived already, so that a fast publisher's lines share a way to the sequencer. False if the body broke.
+fn gather(body: &mut Incoming, rest: &mut Vec<u8>) -> bool {
+    while rest.len() < GATHER_BYTES_MAX && !body.is_end_stream() {
+        match body.frame().now_or_never() {
+            Some(Some(Ok(frame))) => rest.extend(frame.into_data().into_iter().flatten()),
+            Some(Some(Err(_))) => return false,
+            Some(None) | None => break,
+        }
+    }
+    true
 }
 
 type Frame = Option<Result<hyper::body::Frame<bytes::Bytes>, hyper::Error>>;
@@ -263,6 +283,10 @@ async fn take_whole_lines(shard: &Shard, intake: &mut Intake, rest: &mut Vec<u8>
 
 fn body_too_big(cap: usize) -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_big", format!("at most {cap} bytes are taken"))
+}
+
+fn body_broken() -> Problem {
+    Problem::bad("body_broken", "the body broke off", "body")
 }
 
 fn body_timeout() -> Problem {
