@@ -30,13 +30,14 @@ pub struct Listeners {
 
 impl Listeners {
     pub fn bind(config: &Config) -> io::Result<Listeners> {
-        let first = listen(config.listen)?;
-        let address = first.local_addr()?;
-        let mut clients = vec![first];
-        for _ in 1..config.shards {
-            clients.push(listen(address)?);
-        }
-        Ok(Listeners { clients, admin: listen(config.admin)? })
+        // Sockets that share a port would also share it with another gateway of the same user, unnoticed: one that does
+        // not share asks first whether the port is free.
+        let probe = listen(config.listen, false)?;
+        let address = probe.local_addr()?;
+        let admin = listen(config.admin, false)?;
+        drop(probe);
+        let clients = (0..config.shards).map(|_| listen(address, true)).collect::<io::Result<_>>()?;
+        Ok(Listeners { clients, admin })
     }
 
     /// Where clients connect.
@@ -49,10 +50,10 @@ impl Listeners {
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+fn listen(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
+    socket.set_reuse_port(shared)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(LISTEN_BACKLOG)?;
@@ -113,10 +114,11 @@ impl App {
             };
             threads.push(shard::spawn(listener, settings, surroundings)?);
         }
-        let sequencer = Sequencer::new(Arc::clone(&store), writer, config.kinds.clone(), limits.topics_max);
+        let sequencer = Sequencer::new(Arc::clone(&store), writer, config.kinds.clone(), limits);
         let inputs = SequencerInputs { feeds, publishes: publishes_out };
         let sources = Arc::new(Sources::new(Arc::clone(&log), Arc::clone(&sequencing), counters, ingest.clone()));
         std::thread::Builder::new().name("sequencer".into()).spawn(move || {
+            let _fuse = shard::Fuse;
             sequencer::run(sequencer, &inputs, &wakes, &sequencing, shard::now_ms);
         })?;
         Ok(App { ingest, log, store, sources, context, drain, threads, admin: listeners.admin })

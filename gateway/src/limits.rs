@@ -1,6 +1,7 @@
 //! BOUNDED: every cap of the gateway, in one place. Those in [`Limits`] come from the configuration (`[limits]`);
 //! the constants are relations the code relies on.
 
+use feeds::model::Pattern;
 use serde::{Deserialize, Serialize};
 
 /// Iovecs in one vectored write (`IOV_MAX` on Linux).
@@ -28,6 +29,8 @@ pub struct Limits {
     pub connections_max: usize,
     pub topics_max: usize,
     pub filters_per_connection_max: usize,
+    pub patterns_per_connection_max: usize,
+    pub state_bytes_max: usize,
     pub message_bytes_max: usize,
     pub pending_entries_max: usize,
     pub resume_entries_max: usize,
@@ -39,6 +42,7 @@ pub struct Limits {
     pub body_timeout_ms: u64,
     pub publish_line_bytes_max: usize,
     pub poll_body_bytes_max: usize,
+    pub snapshot_body_bytes_max: usize,
     pub poll_wait_max_s: u64,
     pub write_stall_ms: u64,
     pub close_timeout_ms: u64,
@@ -54,6 +58,8 @@ impl Default for Limits {
             connections_max: 15_000,
             topics_max: 200_000,
             filters_per_connection_max: 10_000,
+            patterns_per_connection_max: 100,
+            state_bytes_max: 1024 * 1024,
             message_bytes_max: 64 * 1024,
             pending_entries_max: 4_096,
             resume_entries_max: 4_096,
@@ -65,6 +71,7 @@ impl Default for Limits {
             body_timeout_ms: 10_000,
             publish_line_bytes_max: 256 * 1024,
             poll_body_bytes_max: 1024 * 1024,
+            snapshot_body_bytes_max: 16 * 1024 * 1024,
             poll_wait_max_s: 55,
             write_stall_ms: 30_000,
             close_timeout_ms: 5_000,
@@ -78,13 +85,15 @@ impl Default for Limits {
 
 impl Limits {
     /// Every limit with the least and the most that may be configured.
-    pub fn ranges(&self) -> [(&'static str, u64, u64, u64); 21] {
+    pub fn ranges(&self) -> [(&'static str, u64, u64, u64); 24] {
         const MIB: u64 = 1024 * 1024;
         let wide = |size: usize| size as u64;
         [
             ("connections_max", wide(self.connections_max), 1, 1_000_000),
             ("topics_max", wide(self.topics_max), 1, 10_000_000),
             ("filters_per_connection_max", wide(self.filters_per_connection_max), 1, 100_000),
+            ("patterns_per_connection_max", wide(self.patterns_per_connection_max), 1, 10_000),
+            ("state_bytes_max", wide(self.state_bytes_max), 1_024, 256 * MIB),
             ("message_bytes_max", wide(self.message_bytes_max), 1_024, 64 * MIB),
             ("pending_entries_max", wide(self.pending_entries_max), 1, 1_000_000),
             ("resume_entries_max", wide(self.resume_entries_max), 0, 1_000_000),
@@ -96,6 +105,7 @@ impl Limits {
             ("body_timeout_ms", self.body_timeout_ms, 100, 120_000),
             ("publish_line_bytes_max", wide(self.publish_line_bytes_max), 1_024, 16 * MIB),
             ("poll_body_bytes_max", wide(self.poll_body_bytes_max), 1_024, 256 * MIB),
+            ("snapshot_body_bytes_max", wide(self.snapshot_body_bytes_max), 1_024, 1_024 * MIB),
             ("poll_wait_max_s", self.poll_wait_max_s, 0, 600),
             ("write_stall_ms", self.write_stall_ms, 100, 600_000),
             ("close_timeout_ms", self.close_timeout_ms, 100, 60_000),
@@ -104,5 +114,26 @@ impl Limits {
             ("publishes_waiting_max", wide(self.publishes_waiting_max), 1, 100_000),
             ("history_items_max", wide(self.history_items_max), 1, 1_000_000),
         ]
+    }
+}
+
+/// A connection asks for more than it may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("at most {filters} topics and patterns, and {patterns} patterns among them")]
+pub struct TooManyFilters {
+    pub filters: usize,
+    pub patterns: usize,
+}
+
+impl Limits {
+    /// Whether one connection may hold all of these.
+    pub fn check_filters<'a>(&self, filters: impl IntoIterator<Item = &'a Pattern>) -> Result<(), TooManyFilters> {
+        let (mut all, mut wild) = (0, 0);
+        for filter in filters {
+            all += 1;
+            wild += usize::from(!filter.is_exact());
+        }
+        let (filters, patterns) = (self.filters_per_connection_max, self.patterns_per_connection_max);
+        if all > filters || wild > patterns { Err(TooManyFilters { filters, patterns }) } else { Ok(()) }
     }
 }

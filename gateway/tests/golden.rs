@@ -39,7 +39,7 @@ impl Stage {
         let store = Arc::new(Store::new());
         let limits = LogLimits { segments_max: 64, bytes_max: 1 << 20 };
         let (log, writer) = Log::new(Epoch::from_bits(0x2a_f00d), limits);
-        let sequencer = Sequencer::new(Arc::clone(&store), writer, KindRules::new(Vec::new()), 100);
+        let sequencer = Sequencer::new(Arc::clone(&store), writer, KindRules::new(Vec::new()), &Limits::default());
         let settings = CoreSettings { heartbeat_ms: 15_000, poll_gather_ms: 20, limits: Limits::default() };
         let core = Core::new(store, log, settings, Arc::default(), (0, 1));
         Stage { sequencer, core, now_ms: 1_763_850_000_000 }

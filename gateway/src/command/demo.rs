@@ -28,7 +28,7 @@ async fn demo(args: &DemoArgs) -> anyhow::Result<()> {
     let league = TcpListener::bind("127.0.0.1:0").await.context("cannot listen for the simulated league")?;
     let text = format!("{}\n{}", config::DEMO, feeds_of(exchange.local_addr()?, league.local_addr()?));
     let mut config = config::parse(&text, "the demo's configuration")?;
-    args.addresses.apply(&mut config);
+    args.addresses.apply(&mut config)?;
     let never = std::future::pending;
     let faults = simulate::binance::Faults::default();
     tokio::spawn(simulate::binance::serve(exchange, args.seed, faults, never()));

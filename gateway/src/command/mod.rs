@@ -37,9 +37,13 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    fn apply(self, config: &mut crate::config::Config) {
+    fn apply(self, config: &mut crate::config::Config) -> anyhow::Result<()> {
         config.listen = self.listen.unwrap_or(config.listen);
         config.admin = self.admin.unwrap_or(config.admin);
+        if config.listen == config.admin && config.listen.port() != 0 {
+            anyhow::bail!("--listen and --admin are the same address, {}", config.listen);
+        }
+        Ok(())
     }
 }
 

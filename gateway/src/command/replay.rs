@@ -2,6 +2,7 @@
 
 use super::{Addresses, runtime, serve, signalled};
 use crate::config::{self, DEMO};
+use crate::limits::Limits;
 use crate::log::{Epoch, Log, LogLimits, Reader};
 use crate::sequencer::{KindRules, Sequencer};
 use crate::store::Store;
@@ -90,7 +91,8 @@ fn print_files(args: &ReplayArgs) -> anyhow::Result<Summary> {
     let store = Arc::new(Store::new());
     let (log, writer) = Log::new(Epoch::from_bits(rand::random()), LOG);
     let mut reader = log.reader_at_tail();
-    let mut sequencer = Sequencer::new(store, writer, KindRules::new(Vec::new()), TOPICS_MAX);
+    let limits = Limits { topics_max: TOPICS_MAX, ..Limits::default() };
+    let mut sequencer = Sequencer::new(store, writer, KindRules::new(Vec::new()), &limits);
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut written = Ok(());
     let mut refused = 0;
@@ -126,7 +128,7 @@ fn print_new(reader: &mut Reader, log: &Log, out: &mut impl Write) -> std::io::R
 
 fn serve_files(args: &ReplayArgs) -> anyhow::Result<Summary> {
     let mut config = config::parse(DEMO, "the built-in configuration")?;
-    args.addresses.apply(&mut config);
+    args.addresses.apply(&mut config)?;
     let (done, summary) = tokio::sync::oneshot::channel();
     let args = args.clone();
     let entries = runtime()?.block_on(async {

@@ -3,11 +3,15 @@
 use super::{Addresses, announce, runtime, signalled};
 use crate::app::{App, Listeners};
 use crate::config::{self, Config};
+use crate::shard;
+use crate::store::{Snapshot, Store};
 use anyhow::Context;
+use feeds::model::{Batch, Change, Object, Topic, Update};
 use feeds::outlet::Outlet;
 use feeds::supervise::Hosts;
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::sync::watch;
 
 #[derive(Debug, clap::Args)]
@@ -21,7 +25,7 @@ pub struct ServeArgs {
 
 pub fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let mut config = config::load(&args.config)?;
-    args.addresses.apply(&mut config);
+    args.addresses.apply(&mut config)?;
     runtime()?.block_on(serve(&config, async |_| Ok(()), signalled()))
 }
 
@@ -39,7 +43,8 @@ pub(super) async fn serve(
     for feed in &config.feeds {
         let outlet = Outlet::new(feed.provider(), app.ingest.clone());
         app.sources.add_feed(feed.provider(), outlet.counters());
-        watch(feed.provider(), feeds::registry::spawn(feed, outlet, &hosts, stopped.clone(), None));
+        let running = feeds::registry::spawn(feed, outlet, &hosts, stopped.clone(), None);
+        watch(feed.provider(), running, &app);
     }
     prepare(&app).await?;
     app.run(shutdown).await?;
@@ -47,13 +52,29 @@ pub(super) async fn serve(
     Ok(())
 }
 
-/// A feed ends with the gateway; one that ends before is a fault of ours, and its topics would stand still unnoticed.
-fn watch(provider: &'static str, feed: tokio::task::JoinHandle<()>) {
+/// A feed ends with the gateway. One that breaks before is a fault of ours: STALE-TOLD, its topics are marked and its
+/// state says `down`.
+fn watch(provider: &'static str, feed: tokio::task::JoinHandle<()>, app: &App) {
+    let (store, ingest) = (Arc::clone(&app.store), app.ingest.clone());
     tokio::spawn(async move {
         if let Err(error) = feed.await
             && error.is_panic()
         {
-            tracing::error!(provider, %error, "the feed broke; its topics are no longer updated");
+            tracing::error!(provider, %error, "the feed broke; its topics are no longer updated, and marked stale");
+            let batch = obituary(provider, &store);
+            // On a thread that may wait: this must not be lost because ingest is full.
+            let _ = tokio::task::spawn_blocking(move || ingest.send(batch)).await;
         }
     });
+}
+
+fn obituary(provider: &'static str, store: &Store) -> Batch {
+    let of_provider = |snapshot: &Arc<Snapshot>| snapshot.name.split('.').any(|token| token == provider);
+    let topics = store.all().filter(of_provider).filter_map(|snapshot| Topic::new(&snapshot.name).ok());
+    let mut updates: Vec<Update> = topics.map(|topic| Update::new(topic, None, Change::Stale(true))).collect();
+    if let Ok(topic) = Topic::of(&["feed", provider]) {
+        let down = Object::new().with("state", "down").with("reason", "the adapter broke");
+        updates.push(Update::new(topic, None, Change::Patch(down)));
+    }
+    Batch { provider: provider.into(), received_ms: shard::now_ms(), updates }
 }

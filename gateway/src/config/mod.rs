@@ -79,6 +79,9 @@ fn validate(file: File) -> Result<Config, Vec<String>> {
     let File { server, publish, limits, kind, feed } = file;
     let listen = address("server.listen", &server.listen, &mut problems);
     let admin = address("server.admin", &server.admin, &mut problems);
+    if listen.is_some_and(|listen| Some(listen) == admin && listen.port() != 0) {
+        problems.push("server.admin: is the same as server.listen".into());
+    }
     check_ranges(&server, &limits, &mut problems);
     if publish.token.is_empty() && !publish.open_to_loopback {
         tracing::debug!("nobody may publish: no token, and closed to loopback");

@@ -76,7 +76,9 @@ impl History {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Reads to the log's end; past one fresh start a call, what is left is for the next.
     fn read(&self, state: &mut State) {
+        let mut fresh = false;
         loop {
             match state.reader.read(&self.log) {
                 Ok(None) => return,
@@ -86,6 +88,7 @@ impl History {
                     }
                     state.position = segment.last();
                 }
+                Err(Overtaken) if std::mem::replace(&mut fresh, true) => return,
                 Err(Overtaken) => self.start_over(state),
             }
         }
@@ -113,16 +116,21 @@ impl History {
         history.seq = entry.seq;
     }
 
-    /// The log ran away: what the snapshots still hold is all that can be known.
+    /// The log ran away: what the snapshots still hold is all that can be known. Topics that ended, and slots that are
+    /// another's by now, are forgotten.
     fn start_over(&self, state: &mut State) {
         tracing::warn!("the history was overtaken by the log's eviction; older items are gone");
-        state.reader = self.log.reader_at_tail();
+        (state.reader, state.position) = self.log.reader_at_head();
+        let mut former = std::mem::take(&mut state.topics);
+        state.by_name.clear();
         for snapshot in self.store.all().filter(|snapshot| keeps_history(&snapshot.name)) {
-            state.by_name.insert(Arc::clone(&snapshot.name), snapshot.topic);
             let name = Arc::clone(&snapshot.name);
-            let history = state.topics.entry(snapshot.topic).or_insert_with(|| TopicHistory::new(name, self.items_max));
+            let known = former.remove(&snapshot.topic).filter(|history| history.name() == &*name);
+            let mut history = known.unwrap_or_else(|| TopicHistory::new(Arc::clone(&name), self.items_max));
             history.take(&content_of(&snapshot));
             history.seq = snapshot.seq;
+            state.by_name.insert(name, snapshot.topic);
+            state.topics.insert(snapshot.topic, history);
         }
     }
 }
@@ -137,5 +145,5 @@ fn content_of(snapshot: &Snapshot) -> Object {
         Content::State(state) => Value::Object(Arc::clone(state)),
         Content::Events(_) => feeds::model::parse_value(&snapshot.data(false)).unwrap_or(Value::Null),
     };
-    Object::new().with("data", data)
+    Object::new().with("data", data).with("seq", snapshot.seq.0 as i64).with("ts", snapshot.ts)
 }

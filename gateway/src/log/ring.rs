@@ -91,6 +91,19 @@ impl Log {
         Reader { next: self.tail.load(Ordering::Acquire) }
     }
 
+    /// A reader that has read everything there is now, and the offset of the newest entry that it counts as read.
+    pub fn reader_at_head(&self) -> (Reader, Offset) {
+        loop {
+            let head = self.head.load(Ordering::Acquire);
+            match head.checked_sub(1).map(|last| self.segment(last)) {
+                None => return (Reader { next: head }, Offset(0)),
+                Some(Some(last)) => return (Reader { next: head }, last.last()),
+                // Evicted already, so there is a newer one.
+                Some(None) => std::hint::spin_loop(),
+            }
+        }
+    }
+
     /// Links of one topic's entries after `cursor`, oldest first, walking back from its newest entry. `None` if one of
     /// them was evicted, or if there are more than `most`: then a snapshot answers.
     pub fn entries_after(&self, cursor: Offset, newest: Link, most: usize) -> Option<Vec<Link>> {

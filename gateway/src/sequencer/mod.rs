@@ -11,6 +11,7 @@ pub use kinds::{KindRule, KindRules};
 pub use run::{Publish, PublishOutcome, SequencerCounters, SequencerInputs, run};
 
 use crate::framing::Draft;
+use crate::limits::Limits;
 use crate::log::{EntryKind, Link, LogWriter, Offset, SegmentDraft, Seq, TopicId};
 use crate::store::{Content, Event, Kind, Snapshot, Store};
 use feeds::model::{Change, Object, Topic, Update, merge};
@@ -27,6 +28,8 @@ pub enum Refusal {
     UnknownTopic,
     #[error("the gateway holds as many topics as it may")]
     TopicsLimit,
+    #[error("the topic's state is as large as it may be")]
+    StateTooBig,
 }
 
 impl Refusal {
@@ -35,6 +38,7 @@ impl Refusal {
             Refusal::WrongKind => "wrong_kind",
             Refusal::UnknownTopic => "unknown_topic",
             Refusal::TopicsLimit => "topics_limit",
+            Refusal::StateTooBig => "state_too_big",
         }
     }
 }
@@ -58,6 +62,7 @@ pub struct Sequencer {
     log: LogWriter,
     kinds: KindRules,
     topics_max: usize,
+    state_bytes_max: usize,
     by_name: HashMap<Arc<str>, TopicId>,
     records: Vec<Record>,
     /// Slots whose former topic has no entry left in the log.
@@ -71,12 +76,13 @@ pub struct Sequencer {
 }
 
 impl Sequencer {
-    pub fn new(store: Arc<Store>, log: LogWriter, kinds: KindRules, topics_max: usize) -> Sequencer {
+    pub fn new(store: Arc<Store>, log: LogWriter, kinds: KindRules, limits: &Limits) -> Sequencer {
         Sequencer {
             store,
             log,
             kinds,
-            topics_max,
+            topics_max: limits.topics_max,
+            state_bytes_max: limits.state_bytes_max,
             by_name: HashMap::new(),
             records: Vec::new(),
             free: Vec::new(),
@@ -190,6 +196,7 @@ impl Sequencer {
             merge(&mut state, patch);
             return self.birth_of_state(topic, te, state, now_ms);
         };
+        self.check_size(id)?;
         let record = &mut self.records[id.index()];
         // Cost: the stored snapshot shares the state, so this copies its top level once per commit; what is nested is
         // shared until it changes.
@@ -225,6 +232,18 @@ impl Sequencer {
         Ok(())
     }
 
+    /// BOUNDED: refuses to add to a state that is too large already. What patches added is summed up as they come; only a
+    /// sum above the cap has the state itself measured, since patches also take away.
+    fn check_size(&mut self, id: TopicId) -> Result<(), Refusal> {
+        let record = &mut self.records[id.index()];
+        if record.grown > self.state_bytes_max {
+            self.scratch.clear();
+            record.state.write(&mut self.scratch);
+            record.grown = self.scratch.len();
+        }
+        if record.grown > self.state_bytes_max { Err(Refusal::StateTooBig) } else { Ok(()) }
+    }
+
     fn delta(&mut self, id: TopicId, te: Option<i64>, delta: &Object, now_ms: i64) {
         let record = &mut self.records[id.index()];
         record.seq = Seq(record.seq.0 + 1);
@@ -248,7 +267,7 @@ impl Sequencer {
             let from = record.seq;
             record.seq = Seq(from.0 + 1);
             let event = Arc::new(Event { seq: record.seq, offset, json });
-            record.push_event(Arc::clone(&event));
+            record.push_event(Arc::clone(&event), self.state_bytes_max);
             self.made.appends += 1;
             self.add(id, EntryKind::Append, Some(from), None, None, now_ms, |out| {
                 out.push(b'[');
@@ -259,7 +278,7 @@ impl Sequencer {
         }
         let id = self.begin(topic, Kind::Event)?;
         let record = &mut self.records[id.index()];
-        record.push_event(Arc::new(Event { seq: record.seq, offset, json }));
+        record.push_event(Arc::new(Event { seq: record.seq, offset, json }), self.state_bytes_max);
         self.add_snapshot(id, None, EntryKind::Born, None, now_ms);
         Ok(())
     }
@@ -364,6 +383,7 @@ impl Sequencer {
         };
         draft.add(&mut self.draft, &mut self.scratch, data);
         record.newest = Some(link);
+        record.grown += self.scratch.len();
         if !matches!(kind, EntryKind::Mark) {
             (record.ts, record.te) = (now_ms, te);
         }

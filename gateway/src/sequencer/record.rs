@@ -21,11 +21,14 @@ pub(super) struct Record {
     pub te: Option<i64>,
     pub stale: bool,
     pub touched: bool,
+    /// Bytes that entries added to the state since it was last measured.
+    pub grown: usize,
     /// Of a state topic; else empty.
     pub state: Arc<Object>,
     /// Of an event topic, the last `keep`; else empty.
     events: VecDeque<Arc<Event>>,
     keep: usize,
+    events_bytes: usize,
 }
 
 impl Record {
@@ -41,17 +44,22 @@ impl Record {
             te: None,
             stale: false,
             touched: false,
+            grown: 0,
             state: Arc::default(),
             events: VecDeque::new(),
             keep: keep.max(1),
+            events_bytes: 0,
         }
     }
 
-    pub fn push_event(&mut self, event: Arc<Event>) {
-        if self.events.len() == self.keep {
-            self.events.pop_front();
-        }
+    /// Adds an event. The oldest go while there are too many, or too many bytes of them.
+    pub fn push_event(&mut self, event: Arc<Event>, bytes_max: usize) {
+        self.events_bytes += event.json.len();
         self.events.push_back(event);
+        while self.events.len() > self.keep || (self.events_bytes > bytes_max && self.events.len() > 1) {
+            let Some(oldest) = self.events.pop_front() else { break };
+            self.events_bytes -= oldest.json.len();
+        }
     }
 
     /// The seq before the oldest event held.

@@ -34,6 +34,8 @@ pub enum PollAnswer {
     Body(bytes::Bytes),
     /// Nothing is newer than the cursor.
     Nothing,
+    /// The snapshots are above the cap of one body.
+    TooBig,
     /// Some snapshot is newer than what the shard has read: ask again after the next wake-up.
     Hold,
 }

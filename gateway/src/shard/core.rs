@@ -9,7 +9,7 @@ use crate::close::CloseReason;
 use crate::framing::message::{Why, bye, gone, hello};
 use crate::framing::{Form, Framing, websocket, wrap};
 use crate::limits::{ANSWERS_PENDING_MAX, Limits};
-use crate::log::{Log, Offset, Reader, Segment};
+use crate::log::{Log, Offset, Reader, Segment, TopicId};
 use crate::store::Store;
 use bytes::Bytes;
 use slab::Slab;
@@ -126,9 +126,12 @@ impl<W: Wire> Core<W> {
         self.connections.iter().map(|(key, _)| ConnKey(key)).collect()
     }
 
-    /// Reads the log to its head and hands everything out: the fast lane is written, the others' backlogs are filled.
+    /// Reads the log to where it ends now and hands everything out: the fast lane is written, the others' backlogs are
+    /// filled. Not to where it ends by then: under load that would never be reached, and no cursor that a client can hold
+    /// is beyond the end at the call.
     pub fn settle(&mut self, now_ms: i64) {
-        while self.read_some(now_ms) {
+        let end = self.log.end();
+        while self.position < end && self.read_some(now_ms) {
             self.hand_out();
         }
         self.bury();
@@ -206,40 +209,33 @@ impl<W: Wire> Core<W> {
         ShardCounters::add(&self.counters.overtaken, 1);
         tracing::warn!("the shard was overtaken by the log's eviction; its subscribers get snapshots");
         let old = std::mem::take(&mut self.index);
-        self.reader = self.log.reader_at_tail();
+        // The head first, then the snapshots: what comes between is read again from the log, and nothing is missed.
+        (self.reader, self.position) = self.log.reader_at_head();
+        self.known_from = self.position;
         for snapshot in self.store.all() {
             self.index.learn(&snapshot);
         }
-        // Cost: one scan of what the log holds, so that retired topics are known again too.
-        let mut position = self.position;
-        while let Ok(Some(segment)) = self.reader.read(&self.log) {
-            for (index, entry) in (0u32..).zip(segment.entries.iter()) {
-                self.index.observe(entry, segment.link_of(index));
-            }
-            position = segment.last();
-        }
-        self.position = position;
-        self.known_from = position;
         self.sets.recover(&mut self.index);
         self.resync_all(&old, now_ms);
     }
 
     /// Every subscriber gets its topics anew; what ended unseen is told as such.
     fn resync_all(&mut self, old: &Index, now_ms: i64) {
+        let ended: Vec<(TopicId, &Indexed, Vec<u8>)> = old
+            .iter()
+            .filter(|(id, topic)| topic.retired.is_none() && !self.index.is_alive(*id, &topic.name))
+            .map(|(id, topic)| (id, topic, gone(&topic.name, self.index.end_of_former(topic, self.position))))
+            .collect();
         for (key, connection) in &mut self.connections {
-            let Some(set) = connection.set else { continue };
+            let Some(set) = connection.set.filter(|_| connection.closing.is_none()) else { continue };
             self.ready.push(ConnKey(key));
             let (form, set) = (connection.framing.form, self.sets.get(set));
             let backlog = connection.backlog();
             backlog.lag();
             let covered = |topic: &Indexed| set.filters.iter().any(|filter| filter.matches(&topic.name));
-            for (id, topic) in old.iter().filter(|(_, topic)| topic.retired.is_none() && covered(topic)) {
-                if self.index.is_alive(id, &topic.name) {
-                    continue;
-                }
-                let gone: Bytes =
-                    wrap(form, &gone(&topic.name, self.index.end_of_former(topic, self.position)), None).into();
-                backlog.push_gone(Gone { topic: id, live: gone.clone(), quiet: gone });
+            for (id, _, gone) in ended.iter().filter(|(_, topic, _)| covered(topic)) {
+                let gone: Bytes = wrap(form, gone, None).into();
+                backlog.push_gone(Gone { topic: *id, live: gone.clone(), quiet: gone });
             }
             for &topic in &set.topics {
                 if self.index.get(topic).is_some_and(|topic| topic.retired.is_none()) {

@@ -319,7 +319,13 @@ fn segment_of<'a>(pass: &'a [Arc<Segment>], owed: &Owed) -> &'a Arc<Segment> {
 
 fn write_all<W: Wire>(wire: &mut W, slices: &[IoSlice<'_>], bytes: usize, counters: &ShardCounters) -> Written {
     ShardCounters::add(&counters.writes, 1);
-    match wire.write(slices) {
+    let written = loop {
+        match wire.write(slices) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            written => break written,
+        }
+    };
+    match written {
         Ok(taken) if taken == bytes => {
             ShardCounters::add(&counters.delivered_bytes, bytes as u64);
             Written::All
@@ -330,7 +336,7 @@ fn write_all<W: Wire>(wire: &mut W, slices: &[IoSlice<'_>], bytes: usize, counte
             ShardCounters::add(&counters.delivered_bytes, taken as u64);
             Written::Short(taken)
         }
-        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {
             ShardCounters::add(&counters.writes_short, 1);
             Written::Short(0)
         }

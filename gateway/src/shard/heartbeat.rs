@@ -72,11 +72,12 @@ impl Heartbeats {
         }
         if matches!(connection.peer, Peer::WebSocket(_) | Peer::Echo(_)) {
             let silent_ms = now_ms - i64::from(connection.heard_s) * 1_000;
-            if silent_ms > SILENT_HEARTBEATS_MAX * self.interval_ms + 1_000 {
+            // Only who was asked is judged: one that is behind gets no pings piled up, and is judged by its stall.
+            if connection.backlog.is_some() {
+                connection.heard_s = (now_ms / 1_000) as u32;
+            } else if silent_ms > SILENT_HEARTBEATS_MAX * self.interval_ms + 1_000 {
                 return core.close(key, CloseReason::PingTimeout, None);
-            }
-            // One that takes no bytes is judged by its stall, and gets no pings piled up.
-            if connection.backlog.is_none() {
+            } else {
                 core.send_raw(key, websocket::frame(websocket::PING, b""));
             }
         }

@@ -11,9 +11,11 @@ use super::sets::{Filters, SetKey};
 use crate::framing::message::{at, cursor, name};
 use crate::framing::{Form, Framing};
 use crate::log::{Cursor, Offset};
+use crate::store::Snapshot;
 use bytes::Bytes;
 use slab::Slab;
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// Bodies and bytes of them that a shard remembers.
@@ -119,7 +121,12 @@ impl<W: Wire> Core<W> {
             return PollAnswer::Nothing;
         }
         let framing = self.sets.get(set).framing;
-        let Some(body) = self.body(&answer, framing) else { return PollAnswer::Hold };
+        let Some(snapshots) = self.snapshots_to_tell(&answer) else { return PollAnswer::Hold };
+        let bytes: usize = snapshots.iter().map(|snapshot| snapshot.data(framing.num_string).len()).sum();
+        if bytes > self.settings.limits.snapshot_body_bytes_max {
+            return PollAnswer::TooBig;
+        }
+        let Some(body) = self.body(&answer, &snapshots, framing) else { return PollAnswer::Hold };
         let body = Bytes::from(body);
         ShardCounters::add(&self.counters.polls_encoded, 1);
         self.bodies.remember(question, body.clone());
@@ -196,7 +203,7 @@ impl<W: Wire> Core<W> {
                     // The client may be gone; then nobody needs the body.
                     let _ = waiting.reply.send(body);
                 }
-                PollAnswer::Nothing => {}
+                PollAnswer::Nothing | PollAnswer::TooBig => {}
                 PollAnswer::Hold => return false,
             }
         }
@@ -216,14 +223,22 @@ impl<W: Wire> Core<W> {
                     PollAnswer::Body(body) => reply.send(body),
                     PollAnswer::Nothing => reply.send(self.poll_empty()),
                     // The client keeps the cursor that it has.
-                    PollAnswer::Hold => reply.send(format!(r#"{{"cursor":"{cursor}","messages":[]}}"#).into()),
+                    PollAnswer::Hold | PollAnswer::TooBig => {
+                        reply.send(format!(r#"{{"cursor":"{cursor}","messages":[]}}"#).into())
+                    }
                 };
             }
         }
     }
 
+    /// The snapshots of an answer, taken before any is encoded; `None` if one is newer than what this shard has read.
+    fn snapshots_to_tell(&self, answer: &Answer) -> Option<Vec<Arc<Snapshot>>> {
+        let told = |snapshot: &Arc<Snapshot>| snapshot.link.offset <= self.position;
+        answer.snapshots.iter().map(|(topic, _)| self.store.load(*topic).filter(told)).collect()
+    }
+
     /// `{"cursor":…,"messages":[…]}`; `None` if a snapshot must be held. Cut at an entry boundary under the body cap.
-    fn body(&self, answer: &Answer, framing: Framing) -> Option<Vec<u8>> {
+    fn body(&self, answer: &Answer, snapshots: &[Arc<Snapshot>], framing: Framing) -> Option<Vec<u8>> {
         debug_assert_eq!(framing.form, Form::Json);
         let may_cut = answer.is_of_entries();
         let framing = framing.quiet(!may_cut);
@@ -250,9 +265,8 @@ impl<W: Wire> Core<W> {
         if !cut {
             to = self.position;
         }
-        for (topic, waiting) in &answer.snapshots {
-            let snap = self.store.load(*topic).filter(|snap| snap.link.offset <= self.position)?;
-            let pieces = frame_snapshot(&snap, waiting.why, lost_of(&snap, *waiting), framing);
+        for ((_, waiting), snap) in answer.snapshots.iter().zip(snapshots) {
+            let pieces = frame_snapshot(snap, waiting.why, lost_of(snap, *waiting), framing);
             push_message(&mut messages, &pieces.iter().map(|piece| &piece[..]).collect::<Vec<_>>());
         }
         let cursor = cursor(self.log.epoch(), to);

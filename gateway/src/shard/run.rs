@@ -26,6 +26,8 @@ use tokio::time::Instant;
 
 /// Readiness events taken at a time.
 const EVENTS_MAX: usize = 1_024;
+/// Times that events are taken before the subscribers have their turn.
+const EVENT_ROUNDS_MAX: usize = 4;
 
 /// An adopted socket.
 #[derive(Debug)]
@@ -193,6 +195,22 @@ impl Drop for Requests {
     }
 }
 
+/// Ends the process if its thread panics. A gateway that lost a shard or its sequencer would stand there looking well.
+#[derive(Debug)]
+pub struct Fuse;
+
+impl Drop for Fuse {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!(
+                thread = std::thread::current().name(),
+                "a thread that nothing works without broke; ending"
+            );
+            std::process::abort();
+        }
+    }
+}
+
 /// Wall clock, Unix ms.
 pub fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
@@ -220,6 +238,7 @@ pub fn spawn(
     let name = format!("shard-{}", settings.index);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name(name).spawn(move || {
+        let _fuse = Fuse;
         let local = tokio::task::LocalSet::new();
         let outcome = local.block_on(&runtime, async move {
             let poll = Poll::new()?;
@@ -297,8 +316,10 @@ async fn turn_until_drained(
             biased;
             ready = epoll.readable_mut() => {
                 let mut ready = ready?;
-                take_events(shard, ready.get_inner_mut(), &mut events, &mut buffer, &mut unread)?;
-                ready.clear_ready();
+                // Not cleared while there may be more: the descriptor tells of new events only.
+                if take_events(shard, ready.get_inner_mut(), &mut events, &mut buffer, &mut unread)? {
+                    ready.clear_ready();
+                }
             }
             () = shard.wake.notified() => ShardCounters::add(&shard.counters.wakes, 1),
             () = shard.kick.notified() => {}
@@ -341,22 +362,23 @@ fn begin_drain(shard: &Shard) {
     }
 }
 
+/// Takes readiness events and reads what peers sent. True if no event is left.
 fn take_events(
     shard: &Shard,
     poll: &mut Poll,
     events: &mut Events,
     buffer: &mut [u8],
     unread: &mut Vec<ConnKey>,
-) -> io::Result<()> {
+) -> io::Result<bool> {
     let now_ms = now_ms();
-    loop {
+    for _ in 0..EVENT_ROUNDS_MAX {
         match poll.poll(events, Some(Duration::ZERO)) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         }
         if events.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let mut core = shard.core();
         for event in events.iter() {
@@ -369,6 +391,9 @@ fn take_events(
             }
         }
     }
+    // The rest has its turn after the subscribers had theirs.
+    shard.kick.notify_one();
+    Ok(false)
 }
 
 /// One turn: reads on where reading was cut short, reads the log to its head, writes what is owed. True if something
@@ -378,7 +403,7 @@ fn turn(shard: &Shard, buffer: &mut [u8], unread: &mut Vec<ConnKey>) -> bool {
     let mut core = shard.core();
     ShardCounters::add(&shard.counters.passes, 1);
     for key in std::mem::take(unread) {
-        if !shard.read(&mut core, key, buffer, now_ms) {
+        if !shard.read(&mut core, key, buffer, now_ms) && !unread.contains(&key) {
             unread.push(key);
         }
     }

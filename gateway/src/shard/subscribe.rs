@@ -9,6 +9,7 @@ use super::deliver::enqueue;
 use super::sets::{Filters, SetKey};
 use crate::framing::message::name;
 use crate::framing::{Framing, wrap};
+use crate::limits::TooManyFilters;
 use crate::log::{Cursor, TopicId};
 use feeds::model::Pattern;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,12 +22,6 @@ pub struct Subscription {
     pub cursor: Option<Cursor>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SubscribeError {
-    #[error("more topics and patterns than one connection may hold")]
-    TopicsLimit,
-}
-
 impl<W: Wire> Core<W> {
     /// Adds topics to a connection. `reply` (the framed `ok`) goes out after everything pending and before the
     /// subscription's own messages.
@@ -36,7 +31,7 @@ impl<W: Wire> Core<W> {
         subscription: &Subscription,
         reply: Option<Vec<u8>>,
         now_ms: i64,
-    ) -> Result<(), SubscribeError> {
+    ) -> Result<(), TooManyFilters> {
         // Whatever was read before belongs to the old set; and the answer is to be as of the log's end.
         self.settle(now_ms);
         let Some(connection) = self.open_connection(key) else { return Ok(()) };
@@ -44,9 +39,7 @@ impl<W: Wire> Core<W> {
         let held = old.map_or(&[][..], |set| &self.sets.get(set).filters);
         let filters: Filters =
             held.iter().chain(&subscription.topics).cloned().collect::<BTreeSet<_>>().into_iter().collect();
-        if filters.len() > self.settings.limits.filters_per_connection_max {
-            return Err(SubscribeError::TopicsLimit);
-        }
+        self.settings.limits.check_filters(&*filters)?;
         let new = self.sets.intern(filters, framing, &mut self.index);
         let gained: BTreeSet<TopicId> = match old {
             None => self.sets.get(new).topics.clone(),
@@ -127,17 +120,20 @@ impl<W: Wire> Core<W> {
         ShardCounters::add(counter, 1);
     }
 
+    /// Joins before it leaves: a set that falls out of use may make room by dropping the oldest one out of use.
     fn move_to(&mut self, key: ConnKey, set: SetKey) {
-        let connection = &self.connections[key.0];
-        if let Some(old) = connection.set {
-            let member = connection.member;
-            self.leave(old, key, member);
+        let (old, member) = (self.connections[key.0].set, self.connections[key.0].member);
+        if old == Some(set) {
+            return;
         }
         let members = &mut self.sets.get_mut(set).members;
-        let member = members.len() as u32;
+        let place = members.len() as u32;
         members.push(key);
         let connection = &mut self.connections[key.0];
-        (connection.set, connection.member) = (Some(set), member);
+        (connection.set, connection.member) = (Some(set), place);
+        if let Some(old) = old {
+            self.leave(old, key, member);
+        }
     }
 
     /// Queues the first messages of a subscription.

@@ -34,7 +34,7 @@ pub struct Call {
 /// Which origins' pages may use the gateway from a browser.
 #[derive(Clone, Debug, Default)]
 pub struct Origins {
-    /// `*` permits all; the gateway's own origin is always permitted.
+    /// `*` permits all. The gateway's own origin is permitted too, if it is an IP address or `localhost`.
     pub permitted: Vec<String>,
 }
 
@@ -44,12 +44,20 @@ impl Origins {
         let Some(origin) = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok()) else {
             return !headers.contains_key(ORIGIN);
         };
-        let own = headers
-            .get(HOST)
-            .and_then(|host| host.to_str().ok())
-            .is_some_and(|host| origin.strip_prefix("http://").or(origin.strip_prefix("https://")) == Some(host));
+        let own = headers.get(HOST).and_then(|host| host.to_str().ok()).is_some_and(|host| {
+            let bare = origin.strip_prefix("http://").or(origin.strip_prefix("https://"));
+            is_unforgeable(host) && bare == Some(host)
+        });
         own || self.permitted.iter().any(|permitted| permitted == "*" || permitted == origin)
     }
+}
+
+/// True of an IP address and of `localhost`: any other name can be made to point here by whoever owns it, and then a page
+/// of theirs has our own origin (DNS rebinding).
+fn is_unforgeable(host: &str) -> bool {
+    let bare = host.parse::<std::net::IpAddr>().is_ok() || host.eq_ignore_ascii_case("localhost");
+    bare || host.parse::<SocketAddr>().is_ok()
+        || host.rsplit_once(':').is_some_and(|(name, _)| name.eq_ignore_ascii_case("localhost"))
 }
 
 impl Origins {

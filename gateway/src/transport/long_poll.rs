@@ -3,16 +3,14 @@
 use super::http::Call;
 use super::options::Options;
 use super::reply::{Problem, Reply, json};
-use crate::framing::Form;
+use super::{SetLease, too_big};
 use crate::limits::Limits;
 use crate::log::Cursor;
 use crate::shard::{PollAnswer, PollKey, SetKey, Shard, ShardCounters, Transport, WaitingPoll};
 use bytes::Bytes;
-use feeds::model::Pattern;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
-use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -30,18 +28,18 @@ pub async fn answer(call: Call, request: Request<Incoming>) -> Reply {
 async fn poll(call: &Call, request: Request<Incoming>) -> Result<Bytes, Problem> {
     let shard = &call.shard;
     let options = options(shard.limits(), request).await?;
-    let topics = options.required_topics()?;
+    let topics = options.required_topics(shard.limits())?;
     let wait_s = options.wait_s.unwrap_or(WAIT_DEFAULT_S).min(shard.limits().poll_wait_max_s);
-    let set = poll_set(shard, topics, &options)?;
-    let left = SetLease { shard: Rc::clone(shard), set };
-    let body = match ask(shard, set, options.cursor.as_ref()).await {
+    let lease = SetLease::take(shard, topics, &options);
+    let set = lease.set;
+    let body = match ask(shard, set, options.cursor.as_ref()).await? {
         Some(body) => body,
         None => match options.cursor {
-            Some(cursor) => wait(shard, set, cursor, Duration::from_secs(wait_s)).await,
+            Some(cursor) => wait(shard, set, cursor, Duration::from_secs(wait_s)).await?,
             None => shard.core().poll_empty(),
         },
     };
-    drop(left);
+    drop(lease);
     ShardCounters::add(&shard.counters().opened[Transport::LongPoll as usize], 1);
     ShardCounters::add(&shard.counters().deliveries[Transport::LongPoll as usize], 1);
     Ok(body)
@@ -66,7 +64,7 @@ async fn options(limits: &Limits, request: Request<Incoming>) -> Result<Options,
     };
     let fields: serde_json::Map<String, serde_json::Value> =
         serde_json::from_slice(&body).map_err(|error| Problem::bad("bad_json", error.to_string(), "body"))?;
-    for (name, value) in fields {
+    for (name, value) in fields.into_iter().filter(|(_, value)| !value.is_null()) {
         let values = match value {
             serde_json::Value::Array(values) => values,
             value => vec![value],
@@ -92,40 +90,29 @@ pub(super) fn refuse_option(name: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-pub(super) fn poll_set(shard: &Shard, topics: Vec<Pattern>, options: &Options) -> Result<SetKey, Problem> {
-    let most = shard.limits().filters_per_connection_max;
-    if topics.len() > most {
-        return Err(Problem::bad("topics_limit", format!("at most {most} topics and patterns"), "topics"));
-    }
-    let filters = topics.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
-    Ok(shard.core().poll_set(filters, options.framing(Form::Json), shard.now_ms()))
-}
-
 /// What is newer, once every snapshot may be told; `None` if nothing is.
-async fn ask(shard: &Shard, set: SetKey, cursor: Option<&Cursor>) -> Option<Bytes> {
+async fn ask(shard: &Shard, set: SetKey, cursor: Option<&Cursor>) -> Result<Option<Bytes>, Problem> {
     loop {
         let answer = shard.core().poll(set, cursor);
         match answer {
-            PollAnswer::Body(body) => return Some(body),
-            PollAnswer::Nothing => return None,
+            PollAnswer::Body(body) => return Ok(Some(body)),
+            PollAnswer::Nothing => return Ok(None),
+            PollAnswer::TooBig => return Err(too_big(shard.limits())),
             PollAnswer::Hold => shard.read_on().await,
         }
     }
 }
 
 /// Hangs on the set until something is newer or the time is up.
-async fn wait(shard: &Rc<Shard>, set: SetKey, cursor: Cursor, time: Duration) -> Bytes {
+async fn wait(shard: &Rc<Shard>, set: SetKey, cursor: Cursor, time: Duration) -> Result<Bytes, Problem> {
     let (reply, answer) = oneshot::channel();
     let key = shard.core().poll_wait(set, WaitingPoll { cursor: cursor.clone(), reply });
     let mut place = Place { shard: Rc::clone(shard), key, answer: Some(answer) };
     let answer = place.answer.as_mut().expect("set above");
     match tokio::time::timeout(time, answer).await {
-        Ok(Ok(body)) => body,
+        Ok(Ok(body)) => Ok(body),
         // The time may be up while entries are being gathered: they are told, since the cursor goes past them.
-        _ => match ask(shard, set, Some(&cursor)).await {
-            Some(body) => body,
-            None => shard.core().poll_empty(),
-        },
+        _ => Ok(ask(shard, set, Some(&cursor)).await?.unwrap_or_else(|| shard.core().poll_empty())),
     }
 }
 
@@ -140,17 +127,5 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.answer = None;
         self.shard.core().poll_gone(self.key);
-    }
-}
-
-/// Keeps the set known as used until the request is answered.
-struct SetLease {
-    shard: Rc<Shard>,
-    set: SetKey,
-}
-
-impl Drop for SetLease {
-    fn drop(&mut self) {
-        self.shard.core().poll_left(self.set);
     }
 }

@@ -13,11 +13,17 @@ pub mod reply;
 pub mod sse;
 pub mod websocket;
 
-use crate::framing::Framing;
+use crate::framing::{Form, Framing};
 use crate::history::History;
+use crate::limits::Limits;
 use crate::sequencer::Publish;
-use crate::shard::{Peer, Subscription, Transport};
+use crate::shard::{Peer, SetKey, Shard, Subscription, Transport};
+use feeds::model::Pattern;
+use hyper::StatusCode;
+use reply::Problem;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::Notify;
@@ -92,4 +98,31 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.0.connections.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// Keeps a poll's set in use until the request is answered, however it ends.
+#[derive(Debug)]
+pub(crate) struct SetLease {
+    shard: Rc<Shard>,
+    pub set: SetKey,
+}
+
+impl SetLease {
+    pub fn take(shard: &Rc<Shard>, topics: Vec<Pattern>, options: &options::Options) -> SetLease {
+        let filters = topics.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+        let set = shard.core().poll_set(filters, options.framing(Form::Json), shard.now_ms());
+        SetLease { shard: Rc::clone(shard), set }
+    }
+}
+
+impl Drop for SetLease {
+    fn drop(&mut self) {
+        self.shard.core().poll_left(self.set);
+    }
+}
+
+/// Snapshots of more than one body may hold.
+pub(crate) fn too_big(limits: &Limits) -> Problem {
+    let message = format!("the snapshots are above {} bytes: name fewer topics", limits.snapshot_body_bytes_max);
+    Problem { field: Some("topics".into()), ..Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_big", message) }
 }

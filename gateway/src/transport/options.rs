@@ -2,6 +2,7 @@
 
 use super::reply::Problem;
 use crate::framing::{Form, Framing};
+use crate::limits::{Limits, TooManyFilters};
 use crate::log::Cursor;
 use feeds::model::Pattern;
 
@@ -53,17 +54,31 @@ impl Options {
         Ok(())
     }
 
-    /// The topics, of which there must be some.
-    pub fn required_topics(&self) -> Result<Vec<Pattern>, Problem> {
+    /// The topics, of which there must be some, and not too many.
+    pub fn required_topics(&self, limits: &Limits) -> Result<Vec<Pattern>, Problem> {
         match &self.topics {
-            Some(topics) if !topics.is_empty() => Ok(topics.clone()),
+            Some(topics) if !topics.is_empty() => {
+                limits.check_filters(topics)?;
+                Ok(topics.clone())
+            }
             _ => Err(Problem::bad("topics_missing", "name at least one topic or pattern", "topics")),
         }
+    }
+
+    /// The topics, if there are any.
+    pub fn topics_if_any(&self, limits: &Limits) -> Result<Option<Vec<Pattern>>, Problem> {
+        self.topics.is_some().then(|| self.required_topics(limits)).transpose()
     }
 
     pub fn framing(&self, form: Form) -> Framing {
         let (num_string, ids) = (self.num_string.unwrap_or(false), self.ids.unwrap_or(false));
         Framing { form, quiet: false, num_string, ids }
+    }
+}
+
+impl From<TooManyFilters> for Problem {
+    fn from(error: TooManyFilters) -> Problem {
+        Problem::bad("topics_limit", error.to_string(), "topics")
     }
 }
 
@@ -91,7 +106,8 @@ mod tests {
     #[test]
     fn queries() {
         let options = Options::from_query(Some("topics=a.b,c.*&topics=d&cursor=k3:7&num=string&ids=1&_=123")).unwrap();
-        let topics: Vec<String> = options.required_topics().unwrap().iter().map(ToString::to_string).collect();
+        let topics: Vec<String> =
+            options.required_topics(&Limits::default()).unwrap().iter().map(ToString::to_string).collect();
         assert_eq!(topics, ["a.b", "c.*", "d"]);
         assert_eq!(options.cursor.clone().unwrap().to_string(), "k3:7");
         let framing = options.framing(Form::Sse);
@@ -108,6 +124,9 @@ mod tests {
             let problem = Options::from_query(Some(query)).unwrap_err();
             assert_eq!((problem.code, problem.field.as_deref()), (code, Some(field)), "{query}");
         }
-        assert_eq!(Options::from_query(None).unwrap().required_topics().unwrap_err().code, "topics_missing");
+        assert_eq!(
+            Options::from_query(None).unwrap().required_topics(&Limits::default()).unwrap_err().code,
+            "topics_missing"
+        );
     }
 }

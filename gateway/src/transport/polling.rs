@@ -3,13 +3,12 @@
 use super::http::Call;
 use super::options::Options;
 use super::reply::{Problem, Reply, bare, json};
-use crate::framing::Form;
+use super::{SetLease, too_big};
 use crate::shard::{PollAnswer, SetKey, Shard, ShardCounters, Transport};
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use hyper::{Request, StatusCode};
-use std::collections::BTreeSet;
 
 pub async fn answer(call: Call, request: Request<Incoming>) -> Reply {
     match poll(&call, &request).await {
@@ -27,22 +26,17 @@ async fn poll(call: &Call, request: &Request<Incoming>) -> Result<Reply, Problem
             return Err(Problem::bad("bad_option", format!("{name} has no meaning on a snapshot"), &name));
         }
     }
-    let topics = options.required_topics()?;
-    let most = shard.limits().filters_per_connection_max;
-    if topics.len() > most {
-        return Err(Problem::bad("topics_limit", format!("at most {most} topics and patterns"), "topics"));
-    }
-    let filters = topics.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
-    let set = shard.core().poll_set(filters, options.framing(Form::Json), shard.now_ms());
+    let topics = options.required_topics(shard.limits())?;
+    let lease = SetLease::take(shard, topics, &options);
+    let set = lease.set;
     let tag = etag(shard, set);
     let reply = if matches(request.headers(), &tag) {
         bare(StatusCode::NOT_MODIFIED, "")
     } else {
-        let body = whole(shard, set).await;
+        let body = whole(shard, set).await?;
         ShardCounters::add(&shard.counters().deliveries[Transport::Polling as usize], 1);
         json(StatusCode::OK, body)
     };
-    shard.core().poll_left(set);
     ShardCounters::add(&shard.counters().opened[Transport::Polling as usize], 1);
     Ok(with_cache_headers(reply, &tag))
 }
@@ -63,12 +57,13 @@ fn matches(headers: &HeaderMap, tag: &str) -> bool {
         .any(|candidate| candidate.trim().trim_start_matches("W/") == tag || candidate.trim() == "*")
 }
 
-async fn whole(shard: &Shard, set: SetKey) -> Bytes {
+async fn whole(shard: &Shard, set: SetKey) -> Result<Bytes, Problem> {
     loop {
         let answer = shard.core().poll_whole(set);
         match answer {
-            PollAnswer::Body(body) => return body,
-            PollAnswer::Nothing => return shard.core().poll_empty(),
+            PollAnswer::Body(body) => return Ok(body),
+            PollAnswer::Nothing => return Ok(shard.core().poll_empty()),
+            PollAnswer::TooBig => return Err(too_big(shard.limits())),
             PollAnswer::Hold => shard.read_on().await,
         }
     }

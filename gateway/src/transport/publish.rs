@@ -208,8 +208,10 @@ async fn take_lines(shard: &Shard, intake: &mut Intake, mut body: Incoming) -> R
     let cap = shard.limits().publish_line_bytes_max;
     let time = Duration::from_millis(shard.limits().body_timeout_ms);
     let mut rest: Vec<u8> = Vec::new();
+    // When the line that has begun must have ended.
+    let mut due: Option<Instant> = None;
     loop {
-        let Some(frame) = next_frame(shard, &mut body, (!rest.is_empty()).then_some(time)).await? else {
+        let Some(frame) = next_frame(shard, &mut body, due).await? else {
             return Err(draining());
         };
         let Some(frame) = frame else { break };
@@ -217,7 +219,13 @@ async fn take_lines(shard: &Shard, intake: &mut Intake, mut body: Incoming) -> R
         let Ok(data) = frame.into_data() else { continue };
         rest.extend_from_slice(&data);
         let whole = gather(&mut body, &mut rest);
+        let held = rest.len();
         take_whole_lines(shard, intake, &mut rest).await?;
+        due = match due {
+            _ if rest.is_empty() => None,
+            Some(due) if rest.len() == held => Some(due),
+            _ => Some(Instant::now() + time),
+        };
         if !whole {
             return Err(body_broken());
         }
@@ -243,12 +251,12 @@ fn gather(body: &mut Incoming, rest: &mut Vec<u8>) -> bool {
 
 type Frame = Option<Result<hyper::body::Frame<bytes::Bytes>, hyper::Error>>;
 
-/// The next piece of a body; `None` if the gateway drains. Between lines a stream may rest, inside a line it may not:
-/// `time` bounds the wait.
-async fn next_frame(shard: &Shard, body: &mut Incoming, time: Option<Duration>) -> Result<Option<Frame>, Problem> {
+/// The next piece of a body; `None` if the gateway drains. Between lines a stream may rest; a line that has begun
+/// is to end by `due`.
+async fn next_frame(shard: &Shard, body: &mut Incoming, due: Option<Instant>) -> Result<Option<Frame>, Problem> {
     let next = async {
-        match time {
-            Some(time) => tokio::time::timeout(time, body.frame()).await.map_err(|_| body_timeout()),
+        match due {
+            Some(due) => tokio::time::timeout_at(due, body.frame()).await.map_err(|_| body_timeout()),
             None => Ok(body.frame().await),
         }
     };

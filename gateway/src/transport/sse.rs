@@ -33,11 +33,7 @@ pub async fn accept(call: Call, request: Request<Incoming>) -> Reply {
 
 fn prepare(call: &Call, request: &Request<Incoming>) -> Result<Adoption, Problem> {
     let options = Options::from_query(request.uri().query())?;
-    let topics = options.required_topics()?;
-    let most = call.shard.limits().filters_per_connection_max;
-    if topics.len() > most {
-        return Err(Problem::bad("topics_limit", format!("at most {most} topics and patterns"), "topics"));
-    }
+    let topics = options.required_topics(call.shard.limits())?;
     let cursor = last_event_id(request.headers()).or(options.cursor.clone());
     Ok(Adoption {
         head: response_head(call.shard.context(), request.version(), request.headers()),

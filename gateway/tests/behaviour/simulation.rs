@@ -133,7 +133,7 @@ impl World {
         let segments_max = *[2, 4, 8, 64].choose(&mut random).unwrap();
         let (log, writer) = Log::new(Epoch::from_bits(seed), LogLimits { segments_max, bytes_max: 1 << 20 });
         let trades = KindRule { pattern: pattern("trade.>"), kind: Kind::Event, keep: random.random_range(1..8) };
-        let sequencer = Sequencer::new(Arc::clone(&store), writer, KindRules::new(vec![trades]), 1_000);
+        let sequencer = Sequencer::new(Arc::clone(&store), writer, KindRules::new(vec![trades]), &Limits::default());
         let limits = Limits {
             pending_entries_max: random.random_range(1..12),
             resume_entries_max: random.random_range(0..16),

@@ -201,8 +201,8 @@ fn openings() {
     }
     let accepted = [
         ("plain", good.clone()),
-        ("own origin", format!("{good}origin: http://test\r\n")),
-        ("own origin over TLS", format!("{good}origin: https://test\r\n")),
+        ("own origin", good.replace("host: test", "host: 127.0.0.1:80") + "origin: http://127.0.0.1:80\r\n"),
+        ("own origin over TLS", good.replace("host: test", "host: localhost") + "origin: https://localhost\r\n"),
         ("permitted origin", format!("{good}origin: https://good.example\r\n")),
         (
             "many tokens",

@@ -512,7 +512,7 @@ fn engine(random: &mut SmallRng, limits: &Limits, log_limits: LogLimits) -> Engi
         kind: fanwire::store::Kind::Event,
         keep,
     });
-    let sequencer = Sequencer::new(Arc::clone(&store), writer, KindRules::new(rules.into()), 1_000);
+    let sequencer = Sequencer::new(Arc::clone(&store), writer, KindRules::new(rules.into()), &Limits::default());
     let settings = CoreSettings { heartbeat_ms: 15_000, poll_gather_ms: 20, limits: limits.clone() };
     let shards = (0..2)
         .map(|n| Core::new(Arc::clone(&store), Arc::clone(&log), settings.clone(), Arc::default(), (n, 2)))

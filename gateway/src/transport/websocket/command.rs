@@ -3,7 +3,7 @@
 
 use crate::close::CloseReason;
 use crate::framing::{message, wrap};
-use crate::shard::{ConnKey, Core, SubscribeError, Subscription, Wire};
+use crate::shard::{ConnKey, Core, Subscription, Wire};
 use crate::transport::options::{Options, parse_pattern};
 use crate::transport::reply::Problem;
 use serde::Deserialize;
@@ -70,15 +70,15 @@ fn carry_out<W: Wire>(
         Some("ping") => core.send(key, &message::pong(id), None),
         Some("sub") => {
             let options = options_of(command)?;
-            let subscription = Subscription { topics: options.required_topics()?, cursor: options.cursor.clone() };
+            let subscription = Subscription {
+                topics: options.required_topics(&core.settings().limits)?,
+                cursor: options.cursor.clone(),
+            };
             let ok = wrap(form, &message::ok(id), None);
-            core.subscribe(key, &subscription, Some(ok), now_ms).map_err(|SubscribeError::TopicsLimit| {
-                let most = core.settings().limits.filters_per_connection_max;
-                Problem::bad("topics_limit", format!("at most {most} topics and patterns"), "topics")
-            })?;
+            core.subscribe(key, &subscription, Some(ok), now_ms)?;
         }
         Some("unsub") => {
-            let topics = options_of(command)?.required_topics()?;
+            let topics = options_of(command)?.required_topics(&core.settings().limits)?;
             core.unsubscribe(key, &topics, Some(wrap(form, &message::ok(id), None)), now_ms);
         }
         Some("set") => {

@@ -9,7 +9,7 @@ pub use assembly::{Assembly, Heard};
 use super::Adoption;
 use super::http::Call;
 use super::options::Options;
-use super::reply::{Problem, Reply};
+use super::reply::Reply;
 use crate::close::CloseReason;
 use crate::framing::{Form, Framing, websocket as frames};
 use crate::shard::{ConnKey, Core, Peer, Subscription, Transport, Wire};
@@ -43,15 +43,8 @@ pub async fn accept_echo(call: Call, request: Request<Incoming>) -> Reply {
 fn prepare(call: &Call, request: &Request<Incoming>) -> Result<Adoption, Box<Reply>> {
     let head = handshake::check(request, &call.shard.context().origins)?;
     let options = Options::from_query(request.uri().query()).map_err(|problem| Box::new(problem.reply()))?;
-    let most = call.shard.limits().filters_per_connection_max;
-    let subscription = match &options.topics {
-        Some(topics) if topics.len() > most => {
-            let message = format!("at most {most} topics and patterns");
-            return Err(Problem::bad("topics_limit", message, "topics").reply().into());
-        }
-        Some(topics) => Some(Subscription { topics: topics.clone(), cursor: options.cursor.clone() }),
-        None => None,
-    };
+    let topics = options.topics_if_any(call.shard.limits()).map_err(|problem| Box::new(problem.reply()))?;
+    let subscription = topics.map(|topics| Subscription { topics, cursor: options.cursor.clone() });
     let framing = options.framing(Form::WebSocket);
     Ok(Adoption { head, peer: Peer::WebSocket(None), transport: Transport::WebSocket, framing, subscription })
 }
