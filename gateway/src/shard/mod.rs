@@ -22,6 +22,6 @@ pub use connection::{ConnId, ConnKey, Connection, Peer, Wire};
 pub use counters::{LATENCY_BUCKETS_MS, ShardCounters, TRANSPORTS, Transport};
 pub use index::Index;
 pub use poll::{PollKey, Version, WaitingPoll};
-pub use run::{Shard, ShardSettings, Socket, now_ms, spawn};
+pub use run::{Serving, Shard, ShardSettings, Socket, now_ms, spawn};
 pub use sets::SetKey;
 pub use subscribe::{SubscribeError, Subscription};

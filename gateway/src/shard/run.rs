@@ -13,7 +13,7 @@ use crate::log::Log;
 use crate::store::Store;
 use crate::transport::{Adoption, Context, http, websocket};
 use mio::{Events, Interest, Poll, Registry, Token};
-use std::cell::{RefCell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::TcpListener;
 use std::rc::Rc;
@@ -25,6 +25,9 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+/// Soonest return that a drain asks of a client, and the time over which it spreads them, ms.
+const RETURN_MS_MIN: u64 = 500;
+const RETURN_MS_SPREAD: u64 = 10_000;
 /// Readiness events taken at a time.
 const EVENTS_MAX: usize = 1_024;
 
@@ -61,9 +64,36 @@ pub struct Shard {
     heartbeats: RefCell<Heartbeats>,
     limits: Limits,
     counters: Arc<ShardCounters>,
+    drain: watch::Receiver<bool>,
+    /// Connections that hyper serves now.
+    serving: Cell<usize>,
+}
+
+/// One connection that hyper serves: a drain waits for its answer.
+#[derive(Debug)]
+pub struct Serving(Rc<Shard>);
+
+impl Serving {
+    pub fn begin(shard: &Rc<Shard>) -> Serving {
+        shard.serving.set(shard.serving.get() + 1);
+        Serving(Rc::clone(shard))
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.serving.set(self.0.serving.get() - 1);
+        self.0.kick.notify_one();
+    }
 }
 
 impl Shard {
+    /// Returns once the gateway drains.
+    pub async fn drained(&self) {
+        let mut drain = self.drain.clone();
+        let _ = drain.wait_for(|drain| *drain).await;
+    }
+
     pub fn core(&self) -> RefMut<'_, Core<Socket>> {
         self.core.borrow_mut()
     }
@@ -116,6 +146,9 @@ impl Shard {
         }
         if let Err(reason) = websocket::hear(&mut core, key, read_ahead, now_ms) {
             core.close(key, reason, None);
+        }
+        if *self.drain.borrow() {
+            core.drain(key, RETURN_MS_MIN);
         }
         core.serve_ready(now_ms);
         drop(core);
@@ -187,6 +220,8 @@ pub fn spawn(
                 heartbeats: RefCell::new(heartbeats),
                 limits,
                 counters,
+                drain: drain.clone(),
+                serving: Cell::new(0),
             });
             let listener = tokio::net::TcpListener::from_std(listener)?;
             let accepting = tokio::task::spawn_local(accept(Rc::clone(&shard), listener, drain.clone()));
@@ -260,7 +295,7 @@ async fn turn_until_drained(
             }
         }
         let more = turn(shard, &mut buffer, &mut unread);
-        let empty = shard.core().keys().is_empty();
+        let empty = shard.core().keys().is_empty() && shard.serving.get() == 0;
         if deadline.is_some_and(|deadline| empty || Instant::now() >= deadline) {
             return Ok(());
         }
@@ -284,8 +319,8 @@ fn begin_drain(shard: &Shard) {
     let keys = core.keys();
     let count = keys.len().max(1) as u64;
     for (n, key) in keys.into_iter().enumerate() {
-        // Spread over ten seconds, so that they do not all come back at once.
-        core.drain(key, 500 + 10_000 * n as u64 / count);
+        // Spread, so that they do not all come back at once.
+        core.drain(key, RETURN_MS_MIN + RETURN_MS_SPREAD * n as u64 / count);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::reply::{Problem, Reply, method_not_allowed, text};
 use super::{Takeover, catalogue, history, long_poll, page, polling, publish, sse, websocket};
-use crate::shard::Shard;
+use crate::shard::{Serving, Shard};
 use hyper::body::Incoming;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
@@ -53,6 +53,7 @@ impl Origins {
 
 /// Serves requests until the peer leaves, a time-out strikes, or the shard takes the socket.
 pub async fn serve(shard: Rc<Shard>, stream: TcpStream, peer: SocketAddr) {
+    let _serving = Serving::begin(&shard);
     let limits = shard.limits().clone();
     let gauge = Rc::new(Gauge::default());
     let io = Tap { inner: TokioIo::new(stream), gauge: Rc::clone(&gauge) };
@@ -67,11 +68,18 @@ pub async fn serve(shard: Rc<Shard>, stream: TcpStream, peer: SocketAddr) {
         .header_read_timeout(Duration::from_millis(limits.head_timeout_ms))
         .max_buf_size(limits.head_bytes_max.max(8 * 1024))
         .serve_connection(io, service);
+    let mut drained = std::pin::pin!(shard.drained());
+    let mut draining = false;
     let mut check = tokio::time::interval(Duration::from_secs(1));
     let adoption = loop {
         tokio::select! {
             _ = &mut connection => return,
             () = takeover.asked() => {}
+            () = &mut drained, if !draining => {
+                // The request that is being answered is the last.
+                draining = true;
+                Pin::new(&mut connection).graceful_shutdown();
+            }
             _ = check.tick() => {
                 if gauge.stalled(Duration::from_millis(limits.write_stall_ms)) {
                     return;

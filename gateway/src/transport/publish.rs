@@ -194,14 +194,15 @@ async fn take_whole(shard: &Shard, intake: &mut Intake, body: Incoming) -> Resul
 async fn take_lines(shard: &Shard, intake: &mut Intake, mut body: Incoming) -> Result<(), Problem> {
     let cap = shard.limits().publish_line_bytes_max;
     let time = Duration::from_millis(shard.limits().body_timeout_ms);
+    let mut drained = std::pin::pin!(shard.drained());
     let mut rest: Vec<u8> = Vec::new();
     loop {
         // Between lines a stream may rest; inside a line it may not.
-        let next = body.frame();
-        let frame = if rest.is_empty() {
-            next.await
-        } else {
-            tokio::time::timeout(time, next).await.map_err(|_| body_timeout())?
+        let rests = rest.is_empty();
+        let frame = tokio::select! {
+            frame = body.frame() => frame,
+            () = tokio::time::sleep(time), if !rests => return Err(body_timeout()),
+            () = &mut drained => return Err(draining()),
         };
         let Some(frame) = frame else { break };
         let Ok(frame) = frame else { return Err(Problem::bad("body_broken", "the body broke off", "body")) };
@@ -236,6 +237,11 @@ async fn take_whole_lines(shard: &Shard, intake: &mut Intake, rest: &mut Vec<u8>
     }
     rest.drain(..start);
     intake.flush(shard).await
+}
+
+fn draining() -> Problem {
+    let message = "the gateway is shutting down; the lines that are not in `accepted` were not taken";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "draining", message)
 }
 
 fn body_too_big(cap: usize) -> Problem {
