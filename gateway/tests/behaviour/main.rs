@@ -5,6 +5,7 @@ mod client;
 mod follower;
 mod gateway;
 mod http;
+mod long_poll;
 mod matrix;
 mod requests;
 mod simulation;
