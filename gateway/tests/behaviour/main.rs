@@ -2,6 +2,7 @@
 //! is raw sockets and few lines of its own, so that no bug is hidden by code shared with the gateway.
 
 mod client;
+mod fan_out;
 mod follower;
 mod gateway;
 mod http;
@@ -9,5 +10,6 @@ mod long_poll;
 mod matrix;
 mod requests;
 mod simulation;
+mod slow;
 mod websocket;
 mod ws;
