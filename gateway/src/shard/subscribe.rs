@@ -126,17 +126,21 @@ impl<W: Wire> Core<W> {
         ShardCounters::add(counter, 1);
     }
 
+    /// Invariant: it joins the new set before it leaves the old one, since leaving may drop sets that nobody uses.
     fn move_to(&mut self, key: ConnKey, set: SetKey) {
         let connection = &self.connections[key.0];
-        if let Some(old) = connection.set {
-            let member = connection.member;
-            self.leave(old, key, member);
+        let (old, old_member) = (connection.set, connection.member);
+        if old == Some(set) {
+            return;
         }
         let members = &mut self.sets.get_mut(set).members;
         let member = members.len() as u32;
         members.push(key);
         let connection = &mut self.connections[key.0];
         (connection.set, connection.member) = (Some(set), member);
+        if let Some(old) = old {
+            self.leave(old, key, old_member);
+        }
     }
 
     /// Queues the first messages of a subscription.
