@@ -551,3 +551,21 @@ fn every_client_ends_up_knowing_what_the_store_holds() {
         (0..seeds).filter(|seed| catch_unwind(AssertUnwindSafe(|| run(*seed, steps))).is_err()).collect();
     assert!(failed.is_empty(), "FANWIRE_SEED=n runs one seed alone; these of {seeds} failed: {failed:?}");
 }
+
+/// Sets that nobody uses are kept for a while: one that is taken up again must not be the one that makes room.
+#[test]
+fn unused_sets_come_and_go() {
+    let mut world = World::new(7);
+    world.connect(Follower::default(), None);
+    let Stream { shard, key, .. } = world.streams.pop().unwrap();
+    let core = &mut world.cores[shard];
+    for _ in 0..10_000 {
+        let topics = vec![pattern(&format!("quote.n{}", world.random.random_range(0..520)))];
+        core.subscribe(key, &Subscription { topics: topics.clone(), cursor: None }, None, 1).unwrap();
+        core.unsubscribe(key, &topics, None, 1);
+        if world.random.random_range(0..100) == 0 {
+            let set = core.poll_set(topics.into(), Framing { form: Form::Json, ..Framing::default() }, 1);
+            core.poll_left(set);
+        }
+    }
+}
