@@ -2,10 +2,11 @@
 //! topics waiting for their snapshot, and the `at` that ends it.
 
 use crate::framing::message::Why;
-use crate::log::{EntryKind, Offset, Position, Seq, TopicId};
+use crate::log::{EntryKind, Offset, Position, Segment, Seq, TopicId};
 use bytes::Bytes;
 use smallvec::SmallVec;
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 /// An entry that a subscriber is to be given: a place in the log, not a copy.
 #[derive(Clone, Copy, Debug)]
@@ -28,10 +29,31 @@ impl Owed {
     }
 }
 
+/// A `gone` that waits. It keeps what it says, since no snapshot could make up for it once it has left the log.
+#[derive(Clone, Debug)]
+pub struct Death {
+    pub topic: TopicId,
+    pub name: Arc<str>,
+    /// The number of the life that ended.
+    pub n: u64,
+    pub seq: Seq,
+    pub offset: Offset,
+}
+
+impl Death {
+    /// The death that the entry at `index` tells.
+    pub fn of(segment: &Segment, index: u32) -> Death {
+        let entry = &segment.entries[index as usize];
+        let (name, offset) = (segment.name_of(index), segment.offset_of(index));
+        Death { topic: entry.topic, name, n: entry.number(), seq: entry.seq, offset }
+    }
+}
+
 /// One thing to write, in order.
 #[derive(Debug)]
 pub enum Item {
     Entry(Owed),
+    Death(Death),
     /// A framed control message.
     Control(Bytes),
 }
@@ -69,8 +91,6 @@ pub struct Backlog {
     pub owes_at: Option<bool>,
     /// An `at` is to follow, though the entries before it state their own cursors.
     pub ends_with_at: bool,
-    /// A `gone` that was pending has left the log.
-    pub missed_a_death: bool,
     /// The wire takes no more bytes until it says so.
     pub blocked: bool,
     /// When it began to be blocked without any progress, Unix ms; `None` if it is not.
@@ -89,12 +109,17 @@ impl Backlog {
         self.owes_at.take().or(ends_with_at.then_some(false))
     }
 
-    pub fn push_entry(&mut self, owed: Owed) {
-        self.pending.push_back(Item::Entry(owed));
-        self.entries += 1;
+    /// Queues an entry of `segment`.
+    pub fn push_entry(&mut self, owed: Owed, segment: &Segment) {
+        if owed.kind == EntryKind::Gone {
+            self.pending.push_back(Item::Death(Death::of(segment, owed.position.index)));
+        } else {
+            self.pending.push_back(Item::Entry(owed));
+            self.entries += 1;
+        }
     }
 
-    /// Control messages among what is pending.
+    /// Control messages among what is pending, deaths included.
     pub fn answers(&self) -> usize {
         self.pending.len() - self.entries
     }
@@ -103,17 +128,20 @@ impl Backlog {
         self.pending.push_back(Item::Control(bytes.into()));
     }
 
-    /// Puts a topic in line; one that waits already keeps its place, and its basis if that is the older one.
-    pub fn wait(&mut self, topic: TopicId, waiting: Waiting) {
+    /// Puts a topic in line; one that waits already keeps its place, and its basis if that is the older one. True if it
+    /// did not wait before.
+    pub fn wait(&mut self, topic: TopicId, waiting: Waiting) -> bool {
         match self.waiting.entry(topic) {
             std::collections::hash_map::Entry::Vacant(vacant) => {
                 vacant.insert(waiting);
                 self.line.push_back(topic);
+                true
             }
             std::collections::hash_map::Entry::Occupied(mut waits) => {
                 if let (Basis::Delivered(old), Basis::Delivered(new)) = (waits.get().basis, waiting.basis) {
                     waits.get_mut().basis = Basis::Delivered(old.min(new));
                 }
+                false
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The pure heart of a shard: log position, topic table, sets, connections. No I/O but through [`Wire`], no clock.
 
-use super::backlog::{Basis, Owed, Waiting};
+use super::backlog::{Basis, Death, Item, Owed, Waiting};
 use super::connection::{ConnId, ConnKey, Connection, Peer, Wire};
 use super::counters::{ShardCounters, Transport};
 use super::index::Index;
@@ -9,9 +9,10 @@ use crate::close::CloseReason;
 use crate::framing::message::{Why, bye, hello};
 use crate::framing::{Form, Framing, websocket, wrap};
 use crate::limits::{ANSWERS_PENDING_MAX, Limits};
-use crate::log::{EntryKind, Log, Offset, Reader, Segment, Seq};
+use crate::log::{Log, Offset, Reader, Segment, Seq, TopicId};
 use crate::store::Store;
 use slab::Slab;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Bytes of log read before they are handed out: bounds what a pass holds when much has come at once.
@@ -212,16 +213,36 @@ impl<W: Wire> Core<W> {
         }
         self.position = position;
         self.known_from = position;
+        let deaths = self.deaths_since(&old);
         self.sets.recover(&mut self.index);
-        self.resync_all(&old, now_ms);
+        self.resync_all(&old, &deaths, now_ms);
     }
 
-    fn resync_all(&mut self, old: &Index, now_ms: i64) {
+    /// Lives that ended while this shard did not read, by the sets that covered them.
+    fn deaths_since(&mut self, old: &Index) -> HashMap<SetKey, Vec<Death>> {
+        let lives_on = |topic: TopicId, born: Offset| {
+            self.index.get(topic).is_some_and(|topic| topic.born == born && topic.retired.is_none())
+        };
+        let mut deaths: HashMap<SetKey, Vec<Death>> = HashMap::new();
+        for (id, topic) in old.iter().filter(|(id, topic)| topic.retired.is_none() && !lives_on(*id, topic.born)) {
+            for set in &topic.sets {
+                let (name, n, offset) = (Arc::clone(&topic.name), topic.born.0, Offset(0));
+                deaths.entry(*set).or_default().push(Death { topic: id, name, n, seq: topic.seq, offset });
+            }
+        }
+        deaths
+    }
+
+    fn resync_all(&mut self, old: &Index, deaths: &HashMap<SetKey, Vec<Death>>, now_ms: i64) {
         for (key, connection) in &mut self.connections {
             let Some(set) = connection.set else { continue };
             self.ready.push(ConnKey(key));
             let backlog = connection.backlog();
             super::deliver::drop_entries(backlog);
+            for death in deaths.get(&set).into_iter().flatten() {
+                backlog.stop_waiting(death.topic);
+                backlog.pending.push_back(Item::Death(death.clone()));
+            }
             for &topic in &self.sets.get(set).topics {
                 // What this shard had not read of, nobody here was given; what had the slot before had lower seqs.
                 let seq = old.get(topic).map_or(Seq(0), |topic| topic.seq);
@@ -230,7 +251,7 @@ impl<W: Wire> Core<W> {
                     backlog.wait(topic, Waiting { why: Why::Lag, basis });
                 }
             }
-            backlog.owes_at = Some(true);
+            backlog.owes_at.get_or_insert(false);
         }
         for (key, set) in self.sets.iter_mut() {
             if set.waiters.begin_gathering() {
@@ -420,9 +441,4 @@ impl<W: Wire> Core<W> {
             self.ready.push(key);
         }
     }
-}
-
-/// True if a dropped entry of this kind cannot be made up for by a snapshot.
-pub(super) fn must_be_told(kind: EntryKind) -> bool {
-    kind == EntryKind::Gone
 }

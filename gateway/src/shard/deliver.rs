@@ -2,14 +2,14 @@
 
 use super::backlog::{Backlog, Basis, Item, Owed, Waiting};
 use super::connection::{ConnKey, Connection, Wire};
-use super::core::{Core, must_be_told};
+use super::core::Core;
 use super::counters::ShardCounters;
 use super::sets::SetKey;
 use crate::close::CloseReason;
-use crate::framing::message::{Lost, Why, at, cursor, snapshot};
+use crate::framing::message::{Lost, Why, at, cursor, gone, snapshot};
 use crate::framing::{Form, Framing, websocket, wrap};
 use crate::limits::{GATHER_MAX, IOVECS_MAX, TURN_BYTES_MAX};
-use crate::log::{Log, Segment, TopicId};
+use crate::log::{EntryKind, Log, Segment, TopicId};
 use crate::store::{Content, Snapshot};
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -79,10 +79,10 @@ impl<W: Wire> Core<W> {
                     continue;
                 }
                 let backlog = connection.backlog();
-                owed.iter().for_each(|owed| enqueue(backlog, *owed));
+                owed.iter().for_each(|owed| enqueue(backlog, *owed, segment_of(pass, owed)));
                 if backlog.entries > self.settings.limits.pending_entries_max {
                     ShardCounters::add(&self.counters.lags, 1);
-                    lag(backlog, &self.log);
+                    lag(backlog);
                 }
                 self.ready.push(member);
             }
@@ -129,10 +129,6 @@ impl<W: Wire> Core<W> {
             if budget == 0 {
                 return true;
             }
-            if backlog.missed_a_death {
-                self.resync(key);
-                continue;
-            }
             let written = if !backlog.unsent.is_empty() {
                 write_unsent(connection, &self.counters)
             } else if !backlog.pending.is_empty() {
@@ -168,21 +164,6 @@ impl<W: Wire> Core<W> {
                     self.end(key, CloseReason::PeerGone);
                     return false;
                 }
-            }
-        }
-    }
-
-    /// A death that the client should have been told has left the log: it gets every topic anew, and an `at` that says
-    /// that what was not named does not exist.
-    fn resync(&mut self, key: ConnKey) {
-        let connection = &mut self.connections[key.0];
-        let set = connection.set;
-        let backlog = connection.backlog();
-        backlog.missed_a_death = false;
-        backlog.owes_at = Some(true);
-        for &topic in set.iter().flat_map(|set| &self.sets.get(*set).topics) {
-            if let Some(known) = self.index.get(topic).filter(|known| known.retired.is_none()) {
-                backlog.wait(topic, Waiting { why: Why::Lag, basis: Basis::Delivered(known.seq) });
             }
         }
     }
@@ -368,48 +349,48 @@ fn spill<W>(
             left = 0;
             whole += 1;
         } else {
-            backlog.push_entry(*one);
+            backlog.push_entry(*one, segment_of(pass, one));
         }
     }
     ShardCounters::add(&counters.deliveries[transport as usize], whole);
 }
 
 /// Queues an entry for a connection that is not simply live.
-fn enqueue(backlog: &mut Backlog, owed: Owed) {
+fn enqueue(backlog: &mut Backlog, owed: Owed, segment: &Segment) {
     if backlog.is_waiting(owed.topic) {
         // Its snapshot will hold this; only a death has to be told.
-        if !must_be_told(owed.kind) {
+        if owed.kind != EntryKind::Gone {
             return;
         }
         backlog.stop_waiting(owed.topic);
     }
-    backlog.push_entry(owed);
+    backlog.push_entry(owed, segment);
 }
 
 /// The pending entries are too many: their topics wait for a snapshot instead. Deaths stay, in order.
-fn lag(backlog: &mut Backlog, log: &Log) {
+fn lag(backlog: &mut Backlog) {
     let mut kept = std::collections::VecDeque::new();
     let mut in_line = HashSet::new();
     for item in std::mem::take(&mut backlog.pending) {
         match item {
-            Item::Entry(owed) if must_be_told(owed.kind) && log.segment(owed.position.segment).is_some() => {
+            Item::Death(death) => {
                 // What was put in line a moment ago is dead. A topic that waited before is a later life's: its death
                 // would have taken it out of the line.
-                if in_line.remove(&owed.topic) {
-                    backlog.stop_waiting(owed.topic);
+                if in_line.remove(&death.topic) {
+                    backlog.stop_waiting(death.topic);
                 }
-                kept.push_back(item);
+                kept.push_back(Item::Death(death));
             }
             Item::Entry(owed) => {
-                backlog.missed_a_death |= must_be_told(owed.kind);
-                in_line.insert(owed.topic);
                 let basis = Basis::Delivered(owed.seq_before());
-                backlog.wait(owed.topic, Waiting { why: Why::Lag, basis });
+                if backlog.wait(owed.topic, Waiting { why: Why::Lag, basis }) {
+                    in_line.insert(owed.topic);
+                }
             }
             Item::Control(_) => kept.push_back(item),
         }
     }
-    backlog.entries = kept.iter().filter(|item| matches!(item, Item::Entry(_))).count();
+    backlog.entries = 0;
     backlog.pending = kept;
     backlog.owes_at.get_or_insert(false);
 }
@@ -422,7 +403,7 @@ pub(super) fn drop_entries(backlog: &mut Backlog) {
                 let basis = Basis::Delivered(owed.seq_before());
                 backlog.wait(owed.topic, Waiting { why: Why::Lag, basis });
             }
-            Item::Control(_) => backlog.pending.push_back(item),
+            Item::Death(_) | Item::Control(_) => backlog.pending.push_back(item),
         }
     }
     backlog.entries = 0;
@@ -453,34 +434,43 @@ fn taken_of(written: Written, bytes: usize) -> io::Result<usize> {
     }
 }
 
+/// What a write of pending items points into.
+enum Held {
+    Bytes(Bytes),
+    Entry(Arc<Segment>, u32),
+}
+
 /// Writes entries and control messages, in order.
 fn write_pending<W: Wire>(connection: &mut Connection<W>, log: &Log, counters: &ShardCounters) -> io::Result<Progress> {
     let quiet = !connection.is_live();
     let framing = connection.framing.quiet(quiet);
     let Some(backlog) = connection.backlog.as_mut() else { return Ok(Progress::Elsewhere) };
-    let mut held: SmallVec<[(Option<Arc<Segment>>, u32); 16]> = SmallVec::new();
+    let mut held: SmallVec<[Held; 16]> = SmallVec::new();
     for item in backlog.pending.iter().take(GATHER_MAX) {
         match item {
-            Item::Control(_) => held.push((None, 0)),
+            Item::Control(bytes) => held.push(Held::Bytes(bytes.clone())),
+            Item::Death(death) => {
+                let offset = (!quiet).then_some(death.offset);
+                let id = offset.map(|offset| cursor(log.epoch(), offset));
+                let json = gone(&death.name, death.n, death.seq, offset, framing.ids);
+                held.push(Held::Bytes(wrap(framing.form, &json, id.as_deref()).into()));
+            }
             Item::Entry(owed) => match log.segment(owed.position.segment) {
-                Some(segment) => held.push((Some(segment), owed.position.index)),
+                Some(segment) => held.push(Held::Entry(segment, owed.position.index)),
                 // Evicted while it waited: this subscriber lags, however short its list is.
                 None => {
                     ShardCounters::add(&counters.lags, 1);
-                    lag(backlog, log);
+                    lag(backlog);
                     return Ok(Progress::Elsewhere);
                 }
             },
         }
     }
-    let slices: SmallVec<[IoSlice<'_>; 16]> = backlog
-        .pending
+    let slices: SmallVec<[IoSlice<'_>; 16]> = held
         .iter()
-        .zip(&held)
-        .map(|(item, (segment, index))| match (item, segment) {
-            (Item::Control(bytes), _) => IoSlice::new(bytes),
-            (Item::Entry(_), Some(segment)) => IoSlice::new(segment.framed(framing).slice(*index)),
-            (Item::Entry(_), None) => IoSlice::new(&[]),
+        .map(|held| match held {
+            Held::Bytes(bytes) => IoSlice::new(bytes),
+            Held::Entry(segment, index) => IoSlice::new(segment.framed(framing).slice(*index)),
         })
         .collect();
     let lengths: SmallVec<[usize; 16]> = slices.iter().map(|slice| slice.len()).collect();

@@ -214,16 +214,14 @@ impl<W: Wire> Core<W> {
     /// `{"cursor":…,"messages":[…]}`; `None` if a snapshot must be held. Cut at an entry boundary under the body cap.
     fn body(&self, answer: &Answer, framing: Framing) -> Option<Vec<u8>> {
         debug_assert_eq!(framing.form, Form::Json);
-        let framing = framing.quiet(!answer.snapshots.is_empty());
+        let framing = framing.quiet(!answer.states_offsets());
         let cap = self.settings.limits.poll_body_bytes_max;
         let mut messages = Vec::with_capacity(1_024);
         let mut to = self.position;
         let mut named = BTreeSet::new();
-        for (offset, owed) in &answer.entries {
-            // Evicted between question and answer: the client asks again with its old cursor and gets a snapshot.
-            let segment = self.log.segment(owed.position.segment)?;
+        for (offset, owed, segment) in &answer.entries {
             let entry = segment.framed(framing).slice(owed.position.index);
-            if !messages.is_empty() && messages.len() + entry.len() > cap && answer.snapshots.is_empty() {
+            if !messages.is_empty() && messages.len() + entry.len() > cap && answer.states_offsets() {
                 break;
             }
             let number = segment.entries[owed.position.index as usize].number();
@@ -233,7 +231,7 @@ impl<W: Wire> Core<W> {
             push_message(&mut messages, &[entry]);
             to = *offset;
         }
-        let cut = answer.entries.last().is_some_and(|(last, _)| *last > to) && answer.snapshots.is_empty();
+        let cut = answer.entries.last().is_some_and(|(last, ..)| *last > to) && answer.states_offsets();
         if !cut {
             to = self.position;
         }

@@ -8,9 +8,10 @@ use super::counters::ShardCounters;
 use super::sets::{Filters, SetKey};
 use crate::framing::message::name;
 use crate::framing::{Framing, wrap};
-use crate::log::{Cursor, TopicId};
+use crate::log::{Cursor, Segment, TopicId};
 use feeds::model::Pattern;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What a client asks for.
 #[derive(Clone, Debug)]
@@ -111,8 +112,22 @@ impl<W: Wire> Core<W> {
     /// `ids=1` from now on: the client may hold topics that it went on with from a cursor, whose numbers it was never
     /// given. They go before what is pending, since that is written in the new framing too.
     fn name_topics(&mut self, key: ConnKey, set: SetKey) {
-        let names = self.names_for(key, &self.sets.get(set).topics, &Answer::default());
-        let backlog = self.connections[key.0].backlog();
+        let mut names = self.names_for(key, &self.sets.get(set).topics, &Answer::default());
+        let log = Arc::clone(&self.log);
+        let connection = &mut self.connections[key.0];
+        let form = connection.framing.form;
+        let backlog = connection.backlog();
+        // What is pending may be of former lives.
+        names.extend(backlog.pending.iter().filter_map(|item| match item {
+            Item::Death(death) => Some(wrap(form, &name(death.n, &death.name), None)),
+            Item::Entry(owed) => {
+                let segment = log.segment(owed.position.segment)?;
+                let index = owed.position.index;
+                let n = segment.entries[index as usize].number();
+                Some(wrap(form, &name(n, &segment.name_of(index)), None))
+            }
+            Item::Control(_) => None,
+        }));
         names.into_iter().rev().for_each(|name| backlog.pending.push_front(Item::Control(name.into())));
         self.ready.push(key);
     }
@@ -159,9 +174,9 @@ impl<W: Wire> Core<W> {
         reply.into_iter().chain(named).for_each(|message| backlog.push_control(message));
         // Entries of the past would break the rising order of a stream that is live already: it is not whole until
         // the `at`. A fresh stream whose cursor is answered by entries alone is live from its first byte.
-        let whole = answer.snapshots.is_empty() && !was_streaming && !answer.full;
-        for (_, owed) in answer.entries {
-            backlog.push_entry(owed);
+        let whole = answer.states_offsets() && !was_streaming;
+        for (_, owed, segment) in answer.entries {
+            backlog.push_entry(owed, &segment);
         }
         for (topic, waiting) in answer.snapshots {
             backlog.wait(topic, waiting);
@@ -175,23 +190,17 @@ impl<W: Wire> Core<W> {
         self.ready.push(key);
     }
 
-    /// `ids=1`: on resume the client has to learn the numbers of topics that it gets no snapshot of. An entry may be of a
-    /// former life of its name, which had another number.
+    /// `ids=1`: on resume the client has to learn the numbers of its topics. An entry may be of a former life of its name,
+    /// which had another number; and a topic that is to come as a snapshot may die before.
     fn names_for(&self, key: ConnKey, gained: &BTreeSet<TopicId>, answer: &Answer) -> Vec<Vec<u8>> {
         let Framing { ids, form, .. } = self.connections[key.0].framing;
         if !ids {
             return Vec::new();
         }
-        let by_snapshot: BTreeSet<TopicId> = answer.snapshots.iter().map(|(topic, _)| *topic).collect();
-        let living = gained.difference(&by_snapshot).filter_map(|id| Some((self.index.get(*id)?.born.0, *id)));
-        let told = answer.entries.iter().filter_map(|(_, owed)| Some((self.number_of(owed)?, owed.topic)));
+        let living = gained.iter().filter_map(|id| Some((self.index.get(*id)?.born.0, *id)));
+        let number = |owed: &Owed, segment: &Segment| segment.entries[owed.position.index as usize].number();
+        let told = answer.entries.iter().map(|(_, owed, segment)| (number(owed, segment), owed.topic));
         let numbers: BTreeSet<(u64, TopicId)> = living.chain(told).collect();
         numbers.into_iter().filter_map(|(n, id)| Some(wrap(form, &name(n, &self.index.get(id)?.name), None))).collect()
-    }
-
-    /// The number that stands for the entry's topic; `None` if the entry has left the log.
-    fn number_of(&self, owed: &Owed) -> Option<u64> {
-        let segment = self.log.segment(owed.position.segment)?;
-        Some(segment.entries[owed.position.index as usize].number())
     }
 }
