@@ -32,7 +32,7 @@ impl Process {
             .args(["serve", "--config"])
             .arg(&file)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .env("FANWIRE_LOG", "warn")
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();

@@ -1,7 +1,8 @@
 //! The pure core under a seeded storm: a sequencer, two shards that fall behind, sockets that take a few bytes at a
 //! time and break in the middle of a frame, a log of a few segments. Every client keeps to the rules of the protocol
 //! and to nothing else; at the end each must know exactly what the store holds. A failure prints its seed;
-//! `FANWIRE_SEED=n` runs that one alone.
+//! `FANWIRE_SEED=n` runs that one alone, `FANWIRE_TELL=1` tells every message, `FANWIRE_SEEDS` and `FANWIRE_STEPS` say
+//! how many and how long.
 
 use crate::client::{Said, body};
 use crate::follower::{Data, Follower};
@@ -476,7 +477,8 @@ impl Stream {
         if let Err(breach) = heard {
             panic!("{breach}\n  filters {:?}, known: {:#?}", self.filters, self.follower.topics);
         }
-        if let Some(topic) = said.json["topic"].as_str() {
+        // A name may come early: it says what a number means, and nothing of the topic.
+        if let Some(topic) = said.json["topic"].as_str().filter(|_| said.json["t"] != "name") {
             assert!(self.filters.iter().any(|filter| filter.matches(topic)), "{topic} was not subscribed: {said:?}");
         }
     }
@@ -540,13 +542,12 @@ fn run(seed: u64, steps: usize) {
 }
 
 #[test]
-#[ignore = "finds deaths that a subscriber is never told of; see the report"]
 fn every_client_ends_up_knowing_what_the_store_holds() {
     let steps = std::env::var("FANWIRE_STEPS").map_or(STEPS, |steps| steps.parse().unwrap());
     if let Ok(seed) = std::env::var("FANWIRE_SEED") {
         return run(seed.parse().unwrap(), steps);
     }
-    let seeds: u64 = std::env::var("FANWIRE_SEEDS").map_or(200, |seeds| seeds.parse().unwrap());
+    let seeds: u64 = std::env::var("FANWIRE_SEEDS").map_or(150, |seeds| seeds.parse().unwrap());
     let failed: Vec<u64> =
         (0..seeds).filter(|seed| catch_unwind(AssertUnwindSafe(|| run(*seed, steps))).is_err()).collect();
     assert!(failed.is_empty(), "FANWIRE_SEED=n runs one seed alone; these of {seeds} failed: {failed:?}");
