@@ -10,7 +10,7 @@ pub(crate) struct Cuts {
     /// Length of the frame head before the JSON.
     pub head: u8,
     /// The member `"topic":"…"`.
-    topic: (u16, u16),
+    pub topic: (u16, u16),
     /// The member `,"o":…`.
     offset: (u16, u16),
     /// Where the value of `data` begins; 0 if there is none. It ends one byte before the JSON does.

@@ -91,6 +91,15 @@ impl Segment {
         })
     }
 
+    /// The name of an entry's topic, which may have been forgotten everywhere else.
+    pub fn name_of(&self, index: u32) -> Arc<str> {
+        const BEFORE: usize = br#""topic":""#.len();
+        let (start, end) = self.entries[index as usize].cuts.topic;
+        let name = &self.json(index)[usize::from(start) + BEFORE..usize::from(end) - 1];
+        // Names are ASCII.
+        String::from_utf8_lossy(name).into()
+    }
+
     /// The plain JSON of one entry, `o` included.
     pub fn json(&self, index: u32) -> &[u8] {
         &self.plain.slice(index)[usize::from(self.entries[index as usize].cuts.head)..]

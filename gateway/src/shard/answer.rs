@@ -4,16 +4,19 @@ use super::backlog::{Basis, Owed, Waiting};
 use super::connection::Wire;
 use super::core::Core;
 use crate::framing::message::Why;
-use crate::log::{Cursor, Link, Offset, TopicId};
+use crate::log::{Cursor, Link, Offset, Segment, TopicId};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// The answer, as of the shard's position.
 #[derive(Debug, Default)]
 pub struct Answer {
-    /// Entries to tell, in rising offset.
-    pub entries: Vec<(Offset, Owed)>,
+    /// Entries to tell, in rising offset, with their segments.
+    pub entries: Vec<(Offset, Owed, Arc<Segment>)>,
     /// Topics to tell by snapshot.
     pub snapshots: Vec<(TopicId, Waiting)>,
+    /// Of some dead topic only the `gone` is told, so an offset before it would promise too much.
+    pub skips: bool,
     /// The cursor was foreign or too old: topics that are not named do not exist.
     pub full: bool,
     /// Of some topic that ended, only the end is told: no cursor inside the answer would be true.
@@ -24,6 +27,13 @@ impl Answer {
     /// True if every entry's own offset is a cursor to resume from.
     pub fn is_of_entries(&self) -> bool {
         self.snapshots.is_empty() && !self.full && !self.abridged
+    }
+}
+
+impl Answer {
+    /// True if every offset on the way is true: entries answer everything.
+    pub fn states_offsets(&self) -> bool {
+        self.snapshots.is_empty() && !self.skips && !self.full
     }
 }
 
@@ -65,10 +75,14 @@ impl<W: Wire> Core<W> {
         let mut budget = self.settings.limits.resume_entries_max;
         for &id in topics {
             let Some(topic) = self.index.get(id).filter(|topic| topic.newest.offset > cursor) else { continue };
-            match self.log.entries_after(cursor, topic.newest, budget) {
-                Some(links) => {
-                    budget -= links.len();
-                    answer.entries.extend(links.into_iter().filter_map(|link| self.owed(id, link)));
+            // An entry may be evicted between the two steps: then a snapshot answers too.
+            let links = self.log.entries_after(cursor, topic.newest, budget);
+            let entries =
+                |links: Vec<Link>| links.into_iter().map(|link| self.owed(id, link)).collect::<Option<Vec<_>>>();
+            match links.and_then(entries) {
+                Some(entries) => {
+                    budget -= entries.len();
+                    answer.entries.extend(entries);
                 }
                 // What is gone for good must be told even where its entries are too many: as its last word.
                 None if topic.retired.is_some() => {
@@ -81,13 +95,14 @@ impl<W: Wire> Core<W> {
                 }
             }
         }
-        answer.entries.sort_unstable_by_key(|(offset, _)| *offset);
+        answer.entries.sort_unstable_by_key(|(offset, ..)| *offset);
         answer
     }
 
-    fn owed(&self, topic: TopicId, link: Link) -> Option<(Offset, Owed)> {
+    fn owed(&self, topic: TopicId, link: Link) -> Option<(Offset, Owed, Arc<Segment>)> {
         let segment = self.log.segment(link.position.segment)?;
         let entry = &segment.entries[link.position.index as usize];
-        Some((link.offset, Owed { position: link.position, topic, kind: entry.kind, seq: entry.seq }))
+        let owed = Owed { position: link.position, topic, kind: entry.kind, seq: entry.seq };
+        Some((link.offset, owed, segment))
     }
 }

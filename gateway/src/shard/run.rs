@@ -24,6 +24,9 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+/// Soonest return that a drain asks of a client, and the time over which it spreads them, ms.
+const RETURN_MS_MIN: u64 = 500;
+const RETURN_MS_SPREAD: u64 = 10_000;
 /// Readiness events taken at a time.
 const EVENTS_MAX: usize = 1_024;
 /// Times that events are taken before the subscribers have their turn.
@@ -357,8 +360,8 @@ fn begin_drain(shard: &Shard) {
     let keys = core.keys();
     let count = keys.len().max(1) as u64;
     for (n, key) in keys.into_iter().enumerate() {
-        // Spread over ten seconds, so that they do not all come back at once.
-        core.drain(key, 500 + 10_000 * n as u64 / count);
+        // Spread, so that they do not all come back at once.
+        core.drain(key, RETURN_MS_MIN + RETURN_MS_SPREAD * n as u64 / count);
     }
 }
 

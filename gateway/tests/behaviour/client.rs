@@ -34,7 +34,7 @@ impl Said {
     }
 }
 
-pub trait Client {
+pub trait Client: Send {
     /// The next message. `None`: the time is over, or the connection ended.
     fn next(&mut self, deadline: Instant) -> Option<Said>;
 }

@@ -2,11 +2,14 @@
 //! is raw sockets and few lines of its own, so that no bug is hidden by code shared with the gateway.
 
 mod client;
+mod fan_out;
 mod follower;
 mod gateway;
 mod http;
+mod long_poll;
 mod matrix;
 mod requests;
 mod simulation;
+mod slow;
 mod websocket;
 mod ws;
