@@ -1,6 +1,6 @@
 //! Messages that belong to one connection: hello, ok, error, at, pong, bye, and the heads of snapshots.
 
-use crate::log::{Epoch, Offset, Seq};
+use crate::log::{Epoch, Offset};
 use crate::store::{Kind, Snapshot};
 use bytes::Bytes;
 use feeds::model::write_text;
@@ -45,13 +45,6 @@ pub fn gone(topic: &str, seq: Offset) -> Vec<u8> {
 /// `ids=1`, on resume: what number stands for which topic.
 pub fn name(n: u64, topic: &str) -> Vec<u8> {
     format!(r#"{{"t":"name","n":{n},"topic":"{topic}"}}"#).into_bytes()
-}
-
-/// A death that is told apart from the log; `offset` where it states a cursor.
-pub fn gone(topic: &str, n: u64, seq: Seq, offset: Option<Offset>, ids: bool) -> Vec<u8> {
-    let who = if ids { format!(r#""n":{n}"#) } else { format!(r#""topic":"{topic}""#) };
-    let offset = offset.map(|offset| format!(r#","o":{}"#, offset.0)).unwrap_or_default();
-    format!(r#"{{"t":"gone",{who},"seq":{}{offset}}}"#, seq.0).into_bytes()
 }
 
 pub fn bye(code: &str, retry_ms: Option<u64>) -> Vec<u8> {

@@ -4,19 +4,16 @@ use super::backlog::{Basis, Owed, Waiting};
 use super::connection::Wire;
 use super::core::Core;
 use crate::framing::message::Why;
-use crate::log::{Cursor, Link, Offset, Segment, TopicId};
+use crate::log::{Cursor, Link, Offset, TopicId};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 /// The answer, as of the shard's position.
 #[derive(Debug, Default)]
 pub struct Answer {
-    /// Entries to tell, in rising offset, with their segments.
-    pub entries: Vec<(Offset, Owed, Arc<Segment>)>,
+    /// Entries to tell, in rising offset.
+    pub entries: Vec<(Offset, Owed)>,
     /// Topics to tell by snapshot.
     pub snapshots: Vec<(TopicId, Waiting)>,
-    /// Of some dead topic only the `gone` is told, so an offset before it would promise too much.
-    pub skips: bool,
     /// The cursor was foreign or too old: topics that are not named do not exist.
     pub full: bool,
     /// Of some topic that ended, only the end is told: no cursor inside the answer would be true.
@@ -27,13 +24,6 @@ impl Answer {
     /// True if every entry's own offset is a cursor to resume from.
     pub fn is_of_entries(&self) -> bool {
         self.snapshots.is_empty() && !self.full && !self.abridged
-    }
-}
-
-impl Answer {
-    /// True if every offset on the way is true: entries answer everything.
-    pub fn states_offsets(&self) -> bool {
-        self.snapshots.is_empty() && !self.skips && !self.full
     }
 }
 
@@ -75,7 +65,7 @@ impl<W: Wire> Core<W> {
         let mut budget = self.settings.limits.resume_entries_max;
         for &id in topics {
             let Some(topic) = self.index.get(id).filter(|topic| topic.newest.offset > cursor) else { continue };
-            // An entry may be evicted between the two steps: then a snapshot answers too.
+            // One may be evicted between the two steps: then a snapshot answers too.
             let links = self.log.entries_after(cursor, topic.newest, budget);
             let entries =
                 |links: Vec<Link>| links.into_iter().map(|link| self.owed(id, link)).collect::<Option<Vec<_>>>();
@@ -95,14 +85,13 @@ impl<W: Wire> Core<W> {
                 }
             }
         }
-        answer.entries.sort_unstable_by_key(|(offset, ..)| *offset);
+        answer.entries.sort_unstable_by_key(|(offset, _)| *offset);
         answer
     }
 
-    fn owed(&self, topic: TopicId, link: Link) -> Option<(Offset, Owed, Arc<Segment>)> {
+    fn owed(&self, topic: TopicId, link: Link) -> Option<(Offset, Owed)> {
         let segment = self.log.segment(link.position.segment)?;
         let entry = &segment.entries[link.position.index as usize];
-        let owed = Owed { position: link.position, topic, kind: entry.kind, seq: entry.seq };
-        Some((link.offset, owed, segment))
+        Some((link.offset, Owed { position: link.position, topic, kind: entry.kind, seq: entry.seq }))
     }
 }

@@ -2,7 +2,7 @@
 //! topics waiting for their snapshot, and the `at` that ends it.
 
 use crate::framing::message::Why;
-use crate::log::{EntryKind, Offset, Position, Segment, Seq, TopicId};
+use crate::log::{EntryKind, Offset, Position, Seq, TopicId};
 use bytes::Bytes;
 use smallvec::SmallVec;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -25,26 +25,6 @@ impl Owed {
             EntryKind::Reset => self.seq,
             EntryKind::Born | EntryKind::Delta | EntryKind::Append => Seq(self.seq.0 - 1),
         }
-    }
-}
-
-/// A `gone` that waits. It keeps what it says, since no snapshot could make up for it once it has left the log.
-#[derive(Clone, Debug)]
-pub struct Death {
-    pub topic: TopicId,
-    pub name: Arc<str>,
-    /// The number of the life that ended.
-    pub n: u64,
-    pub seq: Seq,
-    pub offset: Offset,
-}
-
-impl Death {
-    /// The death that the entry at `index` tells.
-    pub fn of(segment: &Segment, index: u32) -> Death {
-        let entry = &segment.entries[index as usize];
-        let (name, offset) = (segment.name_of(index), segment.offset_of(index));
-        Death { topic: entry.topic, name, n: entry.number(), seq: entry.seq, offset }
     }
 }
 
@@ -119,17 +99,12 @@ impl Backlog {
         self.owes_at.take().or(ends_with_at.then_some(false))
     }
 
-    /// Queues an entry of `segment`.
-    pub fn push_entry(&mut self, owed: Owed, segment: &Segment) {
-        if owed.kind == EntryKind::Gone {
-            self.pending.push_back(Item::Death(Death::of(segment, owed.position.index)));
-        } else {
-            self.pending.push_back(Item::Entry(owed));
-            self.entries += 1;
-        }
+    pub fn push_entry(&mut self, owed: Owed) {
+        self.pending.push_back(Item::Entry(owed));
+        self.entries += 1;
     }
 
-    /// Control messages among what is pending, deaths included.
+    /// Control messages among what is pending.
     pub fn answers(&self) -> usize {
         self.pending.len() - self.entries - self.gones
     }

@@ -13,7 +13,6 @@ use crate::log::{Log, Offset, Reader, Segment, TopicId};
 use crate::store::Store;
 use bytes::Bytes;
 use slab::Slab;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Bytes of log read before they are handed out: bounds what a pass holds when much has come at once.
@@ -217,7 +216,7 @@ impl<W: Wire> Core<W> {
             self.index.learn(&snapshot);
         }
         self.sets.recover(&mut self.index);
-        self.resync_all(&old, &deaths, now_ms);
+        self.resync_all(&old, now_ms);
     }
 
     /// Every subscriber gets its topics anew; what ended unseen is told as such.

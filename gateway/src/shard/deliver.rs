@@ -6,7 +6,7 @@ use super::core::Core;
 use super::counters::ShardCounters;
 use super::sets::SetKey;
 use crate::close::CloseReason;
-use crate::framing::message::{Lost, Why, at, cursor, gone, snapshot};
+use crate::framing::message::{Lost, Why, at, cursor, snapshot};
 use crate::framing::{Form, Framing, websocket, wrap};
 use crate::limits::{COPIED_BYTES_MAX, ENDS_BEYOND_MAX, GATHER_MAX, IOVECS_MAX, TURN_BYTES_MAX};
 use crate::log::{EntryKind, Log, Segment, TopicId};
@@ -411,23 +411,17 @@ fn taken_of(written: Written, bytes: usize) -> io::Result<usize> {
     }
 }
 
-/// What a write of pending items points into.
-enum Held {
-    Bytes(Bytes),
-    Entry(Arc<Segment>, u32),
-}
-
 /// Writes entries and control messages, in order.
 fn write_pending<W: Wire>(connection: &mut Connection<W>, log: &Log, counters: &ShardCounters) -> io::Result<Progress> {
     let quiet = !connection.is_live();
     let framing = connection.framing.quiet(quiet);
     let Some(backlog) = connection.backlog.as_mut() else { return Ok(Progress::Elsewhere) };
-    let mut held: SmallVec<[Held; 16]> = SmallVec::new();
+    let mut held: SmallVec<[(Option<Arc<Segment>>, u32); 16]> = SmallVec::new();
     for item in backlog.pending.iter().take(GATHER_MAX) {
         match item {
             Item::Control(_) | Item::Gone(_) => held.push((None, 0)),
             Item::Entry(owed) => match log.segment(owed.position.segment) {
-                Some(segment) => held.push(Held::Entry(segment, owed.position.index)),
+                Some(segment) => held.push((Some(segment), owed.position.index)),
                 // Evicted while it waited: this subscriber lags, however short its list is.
                 None => {
                     ShardCounters::add(&counters.lags, 1);
@@ -437,7 +431,8 @@ fn write_pending<W: Wire>(connection: &mut Connection<W>, log: &Log, counters: &
             },
         }
     }
-    let slices: SmallVec<[IoSlice<'_>; 16]> = held
+    let slices: SmallVec<[IoSlice<'_>; 16]> = backlog
+        .pending
         .iter()
         .zip(&held)
         .map(|(item, (segment, index))| match (item, segment) {

@@ -246,7 +246,9 @@ impl<W: Wire> Core<W> {
         let mut messages = Vec::with_capacity(1_024);
         let mut to = self.position;
         let mut named = BTreeSet::new();
-        for (offset, owed, segment) in &answer.entries {
+        for (offset, owed) in &answer.entries {
+            // Evicted between question and answer: the client asks again with its old cursor and gets a snapshot.
+            let segment = self.log.segment(owed.position.segment)?;
             let entry = segment.framed(framing).slice(owed.position.index);
             if !messages.is_empty() && messages.len() + entry.len() > cap && may_cut {
                 break;

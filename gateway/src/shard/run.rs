@@ -151,7 +151,7 @@ impl Shard {
             core.close(key, reason, None);
         }
         if self.is_draining() {
-            core.drain(key, 1_000);
+            core.drain(key, RETURN_MS_MIN);
         }
         core.serve_ready(now_ms);
         drop(core);

@@ -106,20 +106,17 @@ impl<W: Wire> Core<W> {
     /// given. They go before what is pending, since that is written in the new framing too.
     fn name_topics(&mut self, key: ConnKey, set: SetKey) {
         let mut names = self.names_for(key, &self.sets.get(set).topics, &Answer::default());
-        let log = Arc::clone(&self.log);
         let connection = &mut self.connections[key.0];
         let form = connection.framing.form;
         let backlog = connection.backlog();
         // What is pending may be of former lives.
         names.extend(backlog.pending.iter().filter_map(|item| match item {
-            Item::Death(death) => Some(wrap(form, &name(death.n, &death.name), None)),
             Item::Entry(owed) => {
-                let segment = log.segment(owed.position.segment)?;
+                let segment = self.log.segment(owed.position.segment)?;
                 let index = owed.position.index;
-                let n = segment.entries[index as usize].number();
-                Some(wrap(form, &name(n, &segment.name_of(index)), None))
+                Some(wrap(form, &name(segment.entries[index as usize].n(), &segment.name_of(index)), None))
             }
-            Item::Control(_) => None,
+            Item::Gone(_) | Item::Control(_) => None,
         }));
         names.into_iter().rev().for_each(|name| backlog.pending.push_front(Item::Control(name.into())));
         self.ready.push(key);

@@ -85,8 +85,6 @@ pub async fn serve(shard: Rc<Shard>, stream: TcpStream, peer: SocketAddr, place:
         .header_read_timeout(Duration::from_millis(limits.head_timeout_ms))
         .max_buf_size(limits.head_bytes_max.max(8 * 1024))
         .serve_connection(io, service);
-    let mut drained = std::pin::pin!(shard.drained());
-    let mut draining = false;
     let mut check = tokio::time::interval(Duration::from_secs(1));
     let mut draining = std::pin::pin!(shard.draining());
     let mut told = false;
@@ -99,11 +97,6 @@ pub async fn serve(shard: Rc<Shard>, stream: TcpStream, peer: SocketAddr, place:
                 Pin::new(&mut connection).graceful_shutdown();
             }
             () = takeover.asked() => {}
-            () = &mut drained, if !draining => {
-                // The request that is being answered is the last.
-                draining = true;
-                Pin::new(&mut connection).graceful_shutdown();
-            }
             _ = check.tick() => {
                 if gauge.stalled(Duration::from_millis(limits.write_stall_ms)) {
                     return;

@@ -207,7 +207,6 @@ async fn take_whole(shard: &Shard, intake: &mut Intake, body: Incoming) -> Resul
 async fn take_lines(shard: &Shard, intake: &mut Intake, mut body: Incoming) -> Result<(), Problem> {
     let cap = shard.limits().publish_line_bytes_max;
     let time = Duration::from_millis(shard.limits().body_timeout_ms);
-    let mut drained = std::pin::pin!(shard.drained());
     let mut rest: Vec<u8> = Vec::new();
     // When the line that has begun must have ended.
     let mut due: Option<Instant> = None;
@@ -288,11 +287,6 @@ async fn take_whole_lines(shard: &Shard, intake: &mut Intake, rest: &mut Vec<u8>
     }
     rest.drain(..start);
     intake.flush(shard).await
-}
-
-fn draining() -> Problem {
-    let message = "the gateway is shutting down; the lines that are not in `accepted` were not taken";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "draining", message)
 }
 
 fn body_too_big(cap: usize) -> Problem {
