@@ -4,7 +4,9 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 
-.PHONY: help run test test-web test-rust test-browser lint lint-rust lint-web fmt bench load web clean
+SEEDS ?= 100000
+
+.PHONY: help run simulate test test-web test-rust test-browser lint lint-rust lint-web fmt bench load web clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +27,9 @@ test-rust: ## all crates
 
 test-browser: ## the page of a running gateway, in Chromium
 	@scripts/browser-test.sh
+
+simulate: ## seeded schedules over the engine (SEEDS=100000; SEED=n replays one, with TRACE=1 in words)
+	SEEDS=$(SEEDS) cargo test --release -p fanwire --test simulation
 
 lint: lint-rust lint-web ## formatting, clippy, cargo-deny if it is there, web
 

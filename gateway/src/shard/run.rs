@@ -3,51 +3,35 @@
 //! Why a nested epoll instead of tokio's own readiness: an adopted socket then costs its state and one kernel item,
 //! no task, no waker and no read buffer; and one task handles all of them without being woken per subscriber.
 
-use super::connection::{ConnKey, Wire};
+use super::connection::ConnKey;
 use super::core::{Core, CoreSettings};
 use super::counters::ShardCounters;
+use super::handle::{Shard, Socket, now_ms};
 use super::heartbeat::Heartbeats;
 use crate::close::CloseReason;
-use crate::limits::{Limits, READ_BYTES_MAX};
+use crate::limits::READ_BYTES_MAX;
 use crate::log::Log;
 use crate::store::Store;
-use crate::transport::{Adoption, Context, Place, http, websocket};
-use mio::{Events, Interest, Poll, Registry, Token};
-use std::cell::{Cell, RefCell, RefMut};
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use crate::transport::{Context, Place, http};
+use mio::{Events, Poll};
+use std::cell::{Cell, RefCell};
+use std::io::{self, ErrorKind};
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::io::Interest as AsyncInterest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 /// Soonest return that a drain asks of a client, and the time over which it spreads them, ms.
-const RETURN_MS_MIN: u64 = 500;
+pub(super) const RETURN_MS_MIN: u64 = 500;
 const RETURN_MS_SPREAD: u64 = 10_000;
 /// Readiness events taken at a time.
 const EVENTS_MAX: usize = 1_024;
 /// Times that events are taken before the subscribers have their turn.
 const EVENT_ROUNDS_MAX: usize = 4;
-
-/// An adopted socket.
-#[derive(Debug)]
-pub struct Socket {
-    stream: mio::net::TcpStream,
-    _place: Place,
-}
-
-impl Wire for Socket {
-    fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        // Cost: `send` is about a tenth of a delivery cheaper than `writev` (loadtest, W1: 1.03 against 1.12 × the floor).
-        match pieces {
-            [one] => self.stream.write(one),
-            many => self.stream.write_vectored(many),
-        }
-    }
-}
 
 #[derive(Debug)]
 pub struct ShardSettings {
@@ -55,147 +39,6 @@ pub struct ShardSettings {
     pub shards: usize,
     pub core: CoreSettings,
     pub drain: Duration,
-}
-
-/// One shard, as its own thread sees it. Nothing of it is shared with other threads but the wake-up and the counters.
-#[derive(Debug)]
-pub struct Shard {
-    core: RefCell<Core<Socket>>,
-    context: Arc<Context>,
-    registry: Registry,
-    /// By the sequencer, once per batch.
-    wake: Arc<Notify>,
-    /// By this shard's own tasks, when they left work for the loop.
-    kick: Notify,
-    /// To tasks that wait until the shard has read on.
-    moved: Notify,
-    heartbeats: RefCell<Heartbeats>,
-    limits: Limits,
-    counters: Arc<ShardCounters>,
-    /// HTTP connections that hyper still has.
-    requests: Cell<usize>,
-    drain: watch::Receiver<bool>,
-}
-
-impl Shard {
-    /// True once the gateway is to end.
-    pub fn is_draining(&self) -> bool {
-        *self.drain.borrow()
-    }
-
-    /// Waits until the gateway is to end.
-    pub async fn draining(&self) {
-        let mut drain = self.drain.clone();
-        if drain.wait_for(|drain| *drain).await.is_err() {
-            // Nobody is left who could end it.
-            std::future::pending().await
-        }
-    }
-
-    /// Counts an HTTP connection for as long as the guard lives.
-    pub fn begin_requests(self: &Rc<Shard>) -> Requests {
-        self.requests.set(self.requests.get() + 1);
-        Requests(Rc::clone(self))
-    }
-
-    pub fn core(&self) -> RefMut<'_, Core<Socket>> {
-        self.core.borrow_mut()
-    }
-
-    pub fn context(&self) -> &Context {
-        &self.context
-    }
-
-    pub fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
-    pub fn counters(&self) -> &ShardCounters {
-        &self.counters
-    }
-
-    pub fn now_ms(&self) -> i64 {
-        now_ms()
-    }
-
-    /// Waits until the shard has read more of the log.
-    pub async fn read_on(&self) {
-        let moved = self.moved.notified();
-        self.kick.notify_one();
-        // Bounded: a snapshot may become visible a moment before its segment, from a thread that is then descheduled.
-        let _ = tokio::time::timeout(Duration::from_millis(2), moved).await;
-        self.core().settle(now_ms());
-    }
-
-    /// Takes a socket from hyper. `read_ahead`: bytes that the peer sent after its request.
-    pub fn adopt(&self, stream: tokio::net::TcpStream, read_ahead: &[u8], adoption: Adoption, place: Place) {
-        let Ok(stream) = stream.into_std() else { return };
-        let now_ms = now_ms();
-        let mut core = self.core();
-        let Adoption { head, peer, transport, framing, subscription } = adoption;
-        let socket = Socket { stream: mio::net::TcpStream::from_std(stream), _place: place };
-        let key = core.open(socket, peer, transport, framing, head, now_ms);
-        let Some(connection) = core.connection(key) else { return };
-        let id = connection.id;
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        if self.registry.register(&mut connection.wire.stream, Token(key.0), interest).is_err() {
-            core.remove(key, CloseReason::Error);
-            return;
-        }
-        self.heartbeats.borrow_mut().add(key, id, now_ms);
-        if let Some(subscription) = subscription {
-            // Cannot fail: the transport checked the number of filters, and the connection has none yet.
-            let _ = core.subscribe(key, &subscription, None, now_ms);
-        }
-        if let Err(reason) = websocket::hear(&mut core, key, read_ahead, now_ms) {
-            core.close(key, reason, None);
-        }
-        if self.is_draining() {
-            core.drain(key, RETURN_MS_MIN);
-        }
-        core.serve_ready(now_ms);
-        drop(core);
-        self.kick.notify_one();
-    }
-
-    /// Reads what a socket has, a bounded share of it. False if more may be there.
-    fn read(&self, core: &mut Core<Socket>, key: ConnKey, buffer: &mut [u8], now_ms: i64) -> bool {
-        let mut budget = READ_BYTES_MAX;
-        while budget > 0 {
-            let Some(connection) = core.connection(key) else { return true };
-            let read = connection.wire.stream.read(buffer);
-            match read {
-                Ok(0) => {
-                    core.lost(key);
-                    return true;
-                }
-                Ok(count) => {
-                    budget = budget.saturating_sub(count);
-                    if let Err(reason) = websocket::hear(core, key, &buffer[..count], now_ms) {
-                        core.close(key, reason, None);
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return true,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => {
-                    core.lost(key);
-                    return true;
-                }
-            }
-        }
-        false
-    }
-}
-
-/// An HTTP connection that a drain waits for.
-#[derive(Debug)]
-pub struct Requests(Rc<Shard>);
-
-impl Drop for Requests {
-    fn drop(&mut self) {
-        self.0.requests.set(self.0.requests.get() - 1);
-        self.0.kick.notify_one();
-    }
 }
 
 /// Ends the process if its thread panics. A gateway that lost a shard or its sequencer would stand there looking well.
@@ -212,11 +55,6 @@ impl Drop for Fuse {
             std::process::abort();
         }
     }
-}
-
-/// Wall clock, Unix ms.
-pub fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }
 
 /// What a shard shares with the rest of the gateway.

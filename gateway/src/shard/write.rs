@@ -1,0 +1,246 @@
+//! Bytes onto a wire: the gathered run of the fast lane, the rest of a begun message, and a backlog's pending items.
+//!
+//! Knows frames and where a short write cut one; knows no sets and no other connection.
+
+use super::backlog::{Backlog, Gone, Item, Owed};
+use super::connection::{Connection, Wire};
+use super::counters::ShardCounters;
+use crate::framing::Framing;
+use crate::limits::{COPIED_BYTES_MAX, GATHER_MAX, IOVECS_MAX};
+use crate::log::{EntryKind, Log, Segment};
+use bytes::Bytes;
+use smallvec::SmallVec;
+use std::io::{self, ErrorKind, IoSlice};
+use std::sync::Arc;
+
+/// What a write came to.
+pub(super) enum Written {
+    All,
+    /// This many bytes, then the wire took no more.
+    Short(usize),
+    Dead,
+}
+
+/// How far one step of a connection's turn came.
+pub(super) enum Progress {
+    Bytes(usize),
+    /// The wire takes nothing now.
+    None,
+    /// Nothing was written, but what is to be written changed.
+    Elsewhere,
+}
+
+impl Progress {
+    pub fn of(taken: usize) -> Progress {
+        if taken == 0 { Progress::None } else { Progress::Bytes(taken) }
+    }
+}
+
+/// The bytes that every live member of a set is owed.
+pub(super) struct Run<'a> {
+    pub slices: SmallVec<[IoSlice<'a>; 8]>,
+    pub bytes: usize,
+}
+
+impl<'a> Run<'a> {
+    /// Entries that lie side by side become one slice. A scattered run is copied together once, for all members, where
+    /// several share it or it is small: one slice per write is 5–15% cheaper than many.
+    pub fn gather(
+        pass: &'a [Arc<Segment>],
+        owed: &[Owed],
+        framing: Framing,
+        lanes: usize,
+        scratch: &'a mut Vec<u8>,
+    ) -> Run<'a> {
+        let mut parts: SmallVec<[&[u8]; 8]> = SmallVec::new();
+        let mut last: Option<(u64, std::ops::Range<usize>)> = None;
+        for owed in owed {
+            let framed = segment_of(pass, owed).framed(framing);
+            let range = framed.range(owed.position.index);
+            match &mut last {
+                Some((segment, before)) if *segment == owed.position.segment && before.end == range.start => {
+                    before.end = range.end;
+                    let whole = before.clone();
+                    *parts.last_mut().expect("a part for `last`") = &framed.bytes[whole];
+                }
+                _ => {
+                    parts.push(&framed.bytes[range.clone()]);
+                    last = Some((owed.position.segment, range));
+                }
+            }
+        }
+        let bytes = parts.iter().map(|part| part.len()).sum();
+        if parts.len() > IOVECS_MAX || (parts.len() > 1 && (lanes > 1 || bytes <= COPIED_BYTES_MAX)) {
+            scratch.clear();
+            parts.iter().for_each(|part| scratch.extend_from_slice(part));
+            return Run { slices: SmallVec::from_iter([IoSlice::new(scratch)]), bytes };
+        }
+        Run { slices: parts.into_iter().map(IoSlice::new).collect(), bytes }
+    }
+}
+
+pub(super) fn segment_of<'a>(pass: &'a [Arc<Segment>], owed: &Owed) -> &'a Arc<Segment> {
+    // Segments of a pass are consecutive, but for a jump when the shard was overtaken, after which the pass is empty.
+    &pass[(owed.position.segment - pass[0].number) as usize]
+}
+
+pub(super) fn write_all<W: Wire>(
+    wire: &mut W,
+    slices: &[IoSlice<'_>],
+    bytes: usize,
+    counters: &ShardCounters,
+) -> Written {
+    ShardCounters::add(&counters.writes, 1);
+    let written = loop {
+        match wire.write(slices) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            written => break written,
+        }
+    };
+    match written {
+        Ok(taken) if taken == bytes => {
+            ShardCounters::add(&counters.delivered_bytes, bytes as u64);
+            Written::All
+        }
+        Ok(0) => Written::Dead,
+        Ok(taken) => {
+            ShardCounters::add(&counters.writes_short, 1);
+            ShardCounters::add(&counters.delivered_bytes, taken as u64);
+            Written::Short(taken)
+        }
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            ShardCounters::add(&counters.writes_short, 1);
+            Written::Short(0)
+        }
+        Err(_) => Written::Dead,
+    }
+}
+
+/// The wire took `taken` bytes of the run: the rest of the frame it cut stays with the connection as bytes, the entries
+/// after it as positions.
+pub(super) fn spill<W>(
+    connection: &mut Connection<W>,
+    pass: &[Arc<Segment>],
+    owed: &[Owed],
+    taken: usize,
+    counters: &ShardCounters,
+) {
+    let (framing, transport) = (connection.framing, connection.transport);
+    let backlog = connection.backlog();
+    // The kernel noted the short write, so a writable edge follows.
+    backlog.blocked = true;
+    let mut left = taken;
+    let mut whole = 0;
+    for one in owed {
+        let frame = segment_of(pass, one).framed(framing).slice(one.position.index);
+        if left >= frame.len() {
+            left -= frame.len();
+            whole += 1;
+        } else if left > 0 {
+            backlog.unsent.push(Bytes::copy_from_slice(&frame[left..]));
+            left = 0;
+            whole += 1;
+        } else {
+            enqueue(backlog, segment_of(pass, one), *one, framing);
+        }
+    }
+    ShardCounters::add(&counters.deliveries[transport as usize], whole);
+}
+
+/// Queues an entry for a connection that is not simply live.
+pub(super) fn enqueue(backlog: &mut Backlog, segment: &Segment, owed: Owed, framing: Framing) {
+    if owed.kind == EntryKind::Gone {
+        let bytes = |quiet| Bytes::copy_from_slice(segment.framed(framing.quiet(quiet)).slice(owed.position.index));
+        backlog.push_gone(Gone { topic: owed.topic, live: bytes(false), quiet: bytes(true) });
+    } else if !backlog.is_waiting(owed.topic) {
+        // Of one that waits, the snapshot will hold this.
+        backlog.push_entry(owed);
+    }
+}
+
+/// Writes the rest of a begun message.
+pub(super) fn write_unsent<W: Wire>(connection: &mut Connection<W>, counters: &ShardCounters) -> io::Result<Progress> {
+    let Some(backlog) = connection.backlog.as_mut() else { return Ok(Progress::Elsewhere) };
+    let slices: SmallVec<[IoSlice<'_>; 3]> = backlog.unsent.iter().map(|piece| IoSlice::new(piece)).collect();
+    let bytes = slices.iter().map(|slice| slice.len()).sum();
+    let taken = taken_of(write_all(&mut connection.wire, &slices, bytes, counters), bytes)?;
+    drop(slices);
+    let mut left = taken;
+    backlog.unsent.retain(|piece| {
+        let gone = left.min(piece.len());
+        left -= gone;
+        *piece = piece.split_off(gone);
+        !piece.is_empty()
+    });
+    Ok(Progress::of(taken))
+}
+
+fn taken_of(written: Written, bytes: usize) -> io::Result<usize> {
+    match written {
+        Written::All => Ok(bytes),
+        Written::Short(taken) => Ok(taken),
+        Written::Dead => Err(ErrorKind::BrokenPipe.into()),
+    }
+}
+
+/// Writes entries and control messages, in order.
+pub(super) fn write_pending<W: Wire>(
+    connection: &mut Connection<W>,
+    log: &Log,
+    counters: &ShardCounters,
+) -> io::Result<Progress> {
+    let quiet = !connection.is_live();
+    let framing = connection.framing.quiet(quiet);
+    let Some(backlog) = connection.backlog.as_mut() else { return Ok(Progress::Elsewhere) };
+    let mut held: SmallVec<[(Option<Arc<Segment>>, u32); 16]> = SmallVec::new();
+    for item in backlog.pending.iter().take(GATHER_MAX) {
+        match item {
+            Item::Control(_) | Item::Gone(_) => held.push((None, 0)),
+            Item::Entry(owed) => match log.segment(owed.position.segment) {
+                Some(segment) => held.push((Some(segment), owed.position.index)),
+                // Evicted while it waited: this subscriber lags, however short its list is.
+                None => {
+                    ShardCounters::add(&counters.lags, 1);
+                    backlog.lag();
+                    return Ok(Progress::Elsewhere);
+                }
+            },
+        }
+    }
+    let slices: SmallVec<[IoSlice<'_>; 16]> = backlog
+        .pending
+        .iter()
+        .zip(&held)
+        .map(|(item, (segment, index))| match (item, segment) {
+            (Item::Control(bytes), _) => IoSlice::new(bytes),
+            (Item::Gone(gone), _) => IoSlice::new(if quiet { &gone.quiet } else { &gone.live }),
+            (Item::Entry(_), Some(segment)) => IoSlice::new(segment.framed(framing).slice(*index)),
+            (Item::Entry(_), None) => IoSlice::new(&[]),
+        })
+        .collect();
+    let lengths: SmallVec<[usize; 16]> = slices.iter().map(|slice| slice.len()).collect();
+    let bytes = lengths.iter().sum();
+    let taken = taken_of(write_all(&mut connection.wire, &slices, bytes, counters), bytes)?;
+    let (mut left, mut whole, mut cut) = (taken, 0, None);
+    for (length, slice) in lengths.iter().zip(&slices) {
+        if left == 0 {
+            break;
+        }
+        whole += 1;
+        if left < *length {
+            cut = Some(Bytes::copy_from_slice(&slice[left..]));
+        }
+        left = left.saturating_sub(*length);
+    }
+    drop(slices);
+    backlog.unsent.extend(cut);
+    let (mut entries, mut gones) = (0, 0);
+    for item in backlog.pending.drain(..whole) {
+        entries += usize::from(matches!(item, Item::Entry(_)));
+        gones += usize::from(matches!(item, Item::Gone(_)));
+    }
+    backlog.entries -= entries;
+    backlog.gones -= gones;
+    ShardCounters::add(&counters.deliveries[connection.transport as usize], (entries + gones) as u64);
+    Ok(Progress::of(taken))
+}
