@@ -123,6 +123,8 @@ async fn respond(call: Call, request: Request<Incoming>) -> Reply {
         None if request.method() == Method::OPTIONS && origin.is_some() => preflight(),
         None => route(call, request).await,
     };
+    // Said to all, or a cache could keep a copy for a page that was made without one.
+    reply.headers_mut().append(VARY, HeaderValue::from_static("origin"));
     if let Some(origin) = origin.filter(|_| permitted) {
         share(&mut reply, origin);
     }
@@ -189,7 +191,6 @@ fn share<B>(reply: &mut Response<B>, origin: HeaderValue) {
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
     headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("etag, retry-after"));
-    headers.append(VARY, HeaderValue::from_static("origin"));
 }
 
 /// What the tap saw of hyper's writes.
