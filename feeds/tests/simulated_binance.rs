@@ -1,8 +1,7 @@
 //! The real adapter under supervision against the simulated exchange, which was written without it.
 
 use feeds::counters::FeedCounters;
-use feeds::model::{Batch, Change, Object, Update, merge};
-use feeds::outlet::Outlet;
+use feeds::model::{Change, Object, Update, merge};
 use feeds::provider::binance::{BinanceConfig, BookSource, Kind, Silence};
 use feeds::registry::{FeedConfig, spawn};
 use feeds::simulate::binance::{Faults, serve};
@@ -12,6 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+
+mod support;
+use support::outlet_to_updates;
 
 /// A feed of the simulated exchange and all that it said.
 struct Feed {
@@ -42,16 +44,7 @@ impl Feed {
             ..BinanceConfig::default()
         });
         assert_eq!(config.validate(), []);
-        let (batches, received) = crossbeam_channel::bounded::<Batch>(1_024);
-        let (sender, updates) = mpsc::channel(4_096);
-        std::thread::spawn(move || {
-            for update in received.iter().flat_map(|batch| batch.updates) {
-                if sender.blocking_send(update).is_err() {
-                    return;
-                }
-            }
-        });
-        let outlet = Outlet::new("binance", batches);
+        let (outlet, updates) = outlet_to_updates("binance");
         let counters = outlet.counters();
         let (shutdown, signal) = watch::channel(false);
         spawn(&config, outlet, &Hosts::default(), signal, None);

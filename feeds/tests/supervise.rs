@@ -11,7 +11,7 @@ mod support {
 use feeds::adapter::{Adapter, Fetch, Input, Link, Output, Subscription};
 use feeds::capture::{Head, Reader, Recorder, Speed, replay};
 use feeds::counters::FeedCounters;
-use feeds::model::{Batch, Change, Topic, Update, parse_object};
+use feeds::model::{Change, Topic, Update, parse_object};
 use feeds::outlet::Outlet;
 use feeds::provider::binance::{BinanceConfig, BookSource, Kind, Silence};
 use feeds::registry::{FeedConfig, for_replay, spawn};
@@ -19,7 +19,7 @@ use feeds::supervise::{Hosts, Limits, Shutdown, Tap, run};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use support::server::{WsServer, http_server};
-use support::soon;
+use support::{outlet_to_updates, soon};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -42,16 +42,7 @@ impl Feed {
     }
 
     fn start_with<F: Future<Output = ()> + Send + 'static>(start: impl FnOnce(Outlet, Shutdown) -> F) -> Feed {
-        let (batches, received) = crossbeam_channel::bounded::<Batch>(256);
-        let (sender, updates) = mpsc::channel(4_096);
-        std::thread::spawn(move || {
-            for update in received.iter().flat_map(|batch| batch.updates) {
-                if sender.blocking_send(update).is_err() {
-                    return;
-                }
-            }
-        });
-        let outlet = Outlet::new("binance", batches);
+        let (outlet, updates) = outlet_to_updates("binance");
         let counters = outlet.counters();
         let (shutdown, signal) = watch::channel(false);
         let task = tokio::spawn(start(outlet, signal));

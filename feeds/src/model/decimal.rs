@@ -50,10 +50,6 @@ impl Decimal {
         self.high == 0 && self.low == 0
     }
 
-    pub fn is_negative(self) -> bool {
-        self.high < 0
-    }
-
     /// Reads the bytes of one number token: JSON's grammar, and also a leading `+`, leading zeros and a bare `.5`,
     /// as some providers put in their strings. Exponents are resolved exactly (`1e-08`).
     pub fn parse(token: &[u8]) -> Result<Decimal, DecimalError> {

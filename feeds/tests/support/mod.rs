@@ -2,9 +2,11 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 use feeds::adapter::{Adapter, Input, Output};
-use feeds::model::{Change, Object, Update, merge};
+use feeds::model::{Batch, Change, Object, Update, merge};
+use feeds::outlet::Outlet;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use tokio::sync::mpsc;
 
 /// A recording; `None`, said aloud, where there are none.
 #[expect(clippy::print_stdout, reason = "a skipped test says so")]
@@ -17,6 +19,20 @@ pub fn recording(name: &str) -> Option<PathBuf> {
         return None;
     }
     Some(path)
+}
+
+/// An outlet, and its updates one by one where a test may wait for them.
+pub fn outlet_to_updates(provider: &str) -> (Outlet, mpsc::Receiver<Update>) {
+    let (batches, received) = crossbeam_channel::bounded::<Batch>(1_024);
+    let (sender, updates) = mpsc::channel(4_096);
+    std::thread::spawn(move || {
+        for update in received.iter().flat_map(|batch| batch.updates) {
+            if sender.blocking_send(update).is_err() {
+                return;
+            }
+        }
+    });
+    (Outlet::new(provider, batches), updates)
 }
 
 /// Topics as someone sees them who reads every update.

@@ -55,7 +55,8 @@ impl Origins {
 /// True of an IP address and of `localhost`: any other name can be made to point here by whoever owns it, and then a page
 /// of theirs has our own origin (DNS rebinding).
 fn is_unforgeable(host: &str) -> bool {
-    let bare = host.parse::<std::net::IpAddr>().is_ok() || host.eq_ignore_ascii_case("localhost");
+    let bare =
+        host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok() || host.eq_ignore_ascii_case("localhost");
     bare || host.parse::<SocketAddr>().is_ok()
         || host.rsplit_once(':').is_some_and(|(name, _)| name.eq_ignore_ascii_case("localhost"))
 }
