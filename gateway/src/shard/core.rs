@@ -272,6 +272,7 @@ impl<W: Wire> Core<W> {
             set: None,
             member: 0,
             errors: 0,
+            commands: Default::default(),
             heard_s: (now_ms / 1_000) as u32,
             closing: None,
             lingering: false,

@@ -5,6 +5,7 @@
 
 mod answer;
 mod backlog;
+mod budget;
 mod connection;
 mod core;
 mod counters;
@@ -12,6 +13,7 @@ mod deliver;
 mod handle;
 mod heartbeat;
 mod index;
+mod phase;
 mod poll;
 mod run;
 mod sets;
@@ -24,6 +26,7 @@ pub use connection::{ConnId, ConnKey, Connection, Peer, Wire};
 pub use counters::{LATENCY_BUCKETS_MS, ShardCounters, TRANSPORTS, Transport};
 pub use handle::{Shard, Socket, now_ms};
 pub use index::Index;
+pub use phase::Phase;
 pub use poll::{PollKey, WaitingPoll};
 pub use run::{Fuse, ShardSettings, Surroundings, spawn};
 pub use sets::SetKey;
