@@ -14,7 +14,7 @@ use crate::framing::message::Why;
 use crate::limits::PARTING_EVENTS_MAX;
 use crate::log::{EntryKind, Epoch, Link, Offset, Position, Segment, SegmentDraft, Seq, TopicId};
 use crate::store::{Content, Snapshot};
-use feeds::model::{Object, diff};
+use feeds::model::diff;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -84,7 +84,7 @@ impl Drafting {
         match (&before.content, &now.content) {
             (Content::State(old), Content::State(new)) => {
                 // A state that changed and changed back: only the seq goes on.
-                let delta = diff(old, new).unwrap_or_else(Object::new);
+                let delta = diff(old, new).unwrap_or_default();
                 self.add(EntryKind::Delta, now, (before.seq, Some(before.seq)), None, |out| delta.write(out));
                 false
             }
