@@ -500,6 +500,10 @@ impl<W: Wire> Core<W> {
     /// is not whole (its `at` comes anyway) or takes no bytes.
     pub fn state_cursor(&mut self, key: ConnKey) {
         let Some(connection) = self.open_connection(key) else { return };
+        if connection.limited && connection.framing.form == Form::Sse && !connection.is_blocked() {
+            // A sign of life all the same: a comment.
+            return self.send_raw(key, b":\n\n".to_vec());
+        }
         if connection.set.is_some() && connection.is_live() && !connection.is_blocked() {
             connection.backlog().ends_with_at = true;
             self.ready.push(key);

@@ -72,10 +72,11 @@ fn carry_out<W: Wire>(
             let options = options_of(core, command)?;
             let topics = options.required_topics(&core.settings().limits)?;
             let ok = wrap(form, &message::ok(id), None);
+            core.subscribe(key, &options.subscription(topics), Some(ok), now_ms)?;
+            // Nothing of the subscription is written yet, so all of it comes in the new form.
             if let Some(alteration) = alteration_of(&options) {
                 core.alter(key, &alteration, None, now_ms)?;
             }
-            core.subscribe(key, &options.subscription(topics), Some(ok), now_ms)?;
         }
         Some("unsub") => {
             let topics = options_of(core, command)?.required_topics(&core.settings().limits)?;
