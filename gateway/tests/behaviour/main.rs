@@ -8,6 +8,7 @@ mod gateway;
 mod http;
 mod long_poll;
 mod matrix;
+mod paces;
 mod requests;
 mod simulation;
 mod slow;

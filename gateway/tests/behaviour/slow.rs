@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 /// A connection that the kernel buffers little for.
-fn narrow(address: SocketAddr) -> Http {
+pub fn narrow(address: SocketAddr) -> Http {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4 * 1024).unwrap();
     socket.connect(&address.into()).unwrap();
