@@ -43,6 +43,7 @@ const CASES: &[Case] = &[
     case("topics_max", 1, (ERRORS, "\"topics_limit\""), topics),
     case("filters_per_connection_max", 2, (ERRORS, "\"topics_limit\""), filters),
     case("patterns_per_connection_max", 1, (ERRORS, "\"topics_limit\""), patterns),
+    case("topics_per_connection_max", 2, (ERRORS, "\"topics_limit\""), topics_per_connection),
     case("state_bytes_max", 1_024, (ERRORS, "\"state_too_big\""), state_bytes),
     case("message_bytes_max", 1_024, (CLOSES, "\"message_too_big\""), message_bytes),
     with("commands_burst_max = 2", case("commands_per_second_max", 1, (ERRORS, "\"too_many_commands\""), commands)),
@@ -194,6 +195,19 @@ fn filters(gateway: &Gateway) {
 
 fn patterns(gateway: &Gateway) {
     assert_too_many_topics(gateway, ["a.*", "b", "c.*"]);
+}
+
+/// More than it may cover are refused; what is born beyond that is told once.
+fn topics_per_connection(gateway: &Gateway) {
+    gateway.publish(&[r#"{"topic":"quote.a","state":{}}"#, r#"{"topic":"quote.b","state":{}}"#]);
+    let mut socket = WebSocket::connect(gateway.address, "/v1/ws?topics=quote.*");
+    socket.message_of("at");
+    gateway.publish(&[r#"{"topic":"quote.c","state":{}}"#]);
+    assert_eq!(socket.message_of("error")["code"], "topics_limit");
+    gateway.await_metric(ERRORS, "\"topics_limit\"", |count| count == 1.0);
+    let reply = Http::connect(gateway.address).get("/v1/sse?topics=quote.*", "");
+    assert_refusal(&reply, 400, "topics_limit");
+    gateway.await_metric(ERRORS, "\"topics_limit\"", |count| count == 2.0);
 }
 
 fn state_bytes(gateway: &Gateway) {

@@ -10,6 +10,7 @@ mod http;
 mod limits;
 mod long_poll;
 mod matrix;
+mod paces;
 mod process;
 mod requests;
 mod siege;
