@@ -1,6 +1,7 @@
 //! One streaming subscriber: its wire, its set, and what it is owed when it is not simply live.
 
 use super::backlog::Backlog;
+use super::budget::Budget;
 use super::counters::Transport;
 use super::sets::SetKey;
 use crate::close::CloseReason;
@@ -51,6 +52,8 @@ pub struct Connection<W> {
     pub member: u32,
     /// Errors answered so far; past the budget it is closed.
     pub errors: u32,
+    /// What it may still ask for now.
+    pub commands: Budget,
     /// When it last showed life, in seconds of the shard's clock.
     pub heard_s: u32,
     /// Set once a close was sent or decided; nothing but the rest of the stream follows.

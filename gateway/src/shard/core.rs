@@ -235,6 +235,7 @@ impl<W: Wire> Core<W> {
                 let Some(connection) = self.connections.get_mut(member.0) else { continue };
                 connection.framing.quiet = true;
                 if !std::mem::replace(&mut connection.limited, true) {
+                    self.counters.count_error("topics_limit");
                     self.send(member, &error(None, "topics_limit", &message, Some("topics")), None);
                 }
             }
@@ -329,6 +330,7 @@ impl<W: Wire> Core<W> {
             set: None,
             member: 0,
             errors: 0,
+            commands: Default::default(),
             heard_s: (now_ms / 1_000) as u32,
             closing: None,
             lingering: false,

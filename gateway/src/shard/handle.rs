@@ -4,6 +4,7 @@ use super::connection::{ConnKey, Wire};
 use super::core::{Core, Paces};
 use super::counters::ShardCounters;
 use super::heartbeat::Heartbeats;
+use super::phase::Phase;
 use super::run::RETURN_MS_MIN;
 use crate::close::CloseReason;
 use crate::framing::message::error;
@@ -14,6 +15,7 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, watch};
 
@@ -52,19 +54,19 @@ pub struct Shard {
     pub(super) counters: Arc<ShardCounters>,
     /// HTTP connections that hyper still has.
     pub(super) requests: Cell<usize>,
-    pub(super) drain: watch::Receiver<bool>,
+    pub(super) drain: watch::Receiver<Phase>,
 }
 
 impl Shard {
     /// True once the gateway is to end.
     pub fn is_draining(&self) -> bool {
-        *self.drain.borrow()
+        *self.drain.borrow() >= Phase::Refusing
     }
 
     /// Waits until the gateway is to end.
     pub async fn draining(&self) {
         let mut drain = self.drain.clone();
-        if drain.wait_for(|drain| *drain).await.is_err() {
+        if drain.wait_for(|phase| *phase >= Phase::Refusing).await.is_err() {
             // Nobody is left who could end it.
             std::future::pending().await
         }
@@ -101,6 +103,18 @@ impl Shard {
         now_ms()
     }
 
+    /// Turns that the loop has made.
+    pub(super) fn turns(&self) -> u64 {
+        self.counters.passes.load(Ordering::Relaxed)
+    }
+
+    /// Waits for the next of them: the subscribers go before whatever waits for this.
+    pub(super) async fn next_turn(&self) {
+        let moved = self.moved.notified();
+        self.kick.notify_one();
+        moved.await;
+    }
+
     /// Waits until the shard has read more of the log.
     pub async fn read_on(&self) {
         let moved = self.moved.notified();
@@ -112,7 +126,7 @@ impl Shard {
 
     /// Takes a socket from hyper. `read_ahead`: bytes that the peer sent after its request.
     pub fn adopt(&self, stream: tokio::net::TcpStream, read_ahead: &[u8], adoption: Adoption, place: Place) {
-        let Ok(stream) = stream.into_std() else { return };
+        let Ok(stream) = stream.into_std() else { return self.counters.count_close(CloseReason::Error) };
         let now_ms = now_ms();
         let mut core = self.core();
         let Adoption { head, peer, transport, framing, linger_ms, subscription } = adoption;
@@ -131,6 +145,7 @@ impl Shard {
             && let Err(refused) = core.subscribe(key, &subscription, None, now_ms)
         {
             // The transport checked it, but more topics were born since.
+            self.counters.count_error("topics_limit");
             core.send(key, &error(None, "topics_limit", &refused.to_string(), Some("topics")), None);
             core.close(key, CloseReason::Error, None);
         }

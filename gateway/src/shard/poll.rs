@@ -269,7 +269,9 @@ impl<W: Wire> Core<W> {
             to = *offset;
         }
         let cut = may_cut && answer.entries.last().is_some_and(|(last, _)| *last > to);
-        if !cut {
+        if cut {
+            ShardCounters::add(&self.counters.polls_cut, 1);
+        } else {
             to = self.position;
         }
         for ((_, waiting), snap) in answer.snapshots.iter().zip(snapshots) {

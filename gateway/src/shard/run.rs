@@ -8,20 +8,22 @@ use super::core::{Core, CoreSettings};
 use super::counters::ShardCounters;
 use super::handle::{Shard, Socket, now_ms};
 use super::heartbeat::Heartbeats;
+use super::phase::Phase;
 use crate::close::CloseReason;
 use crate::limits::READ_BYTES_MAX;
 use crate::log::Log;
 use crate::store::Store;
-use crate::transport::{Context, Place, http};
+use crate::transport::{Context, http};
 use mio::{Events, Poll};
 use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::Interest as AsyncInterest;
 use tokio::io::unix::AsyncFd;
+use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
@@ -65,11 +67,10 @@ pub struct Surroundings {
     pub context: Arc<Context>,
     pub counters: Arc<ShardCounters>,
     pub wake: Arc<Notify>,
-    /// Becomes true when the gateway is to end.
-    pub drain: watch::Receiver<bool>,
+    pub drain: watch::Receiver<Phase>,
 }
 
-/// Starts the shard's thread. It ends once `drain` becomes true and its connections are told.
+/// Starts the shard's thread. It ends once it is to leave and its connections are told.
 pub fn spawn(
     listener: TcpListener,
     settings: ShardSettings,
@@ -114,20 +115,24 @@ pub fn spawn(
     })
 }
 
-async fn accept(shard: Rc<Shard>, listener: tokio::net::TcpListener, mut drain: watch::Receiver<bool>) {
+async fn accept(shard: Rc<Shard>, listener: tokio::net::TcpListener, mut drain: watch::Receiver<Phase>) {
+    let (mut turn, mut accepted_in_turn) = (0, 0);
     loop {
+        if turn != shard.turns() {
+            (turn, accepted_in_turn) = (shard.turns(), 0);
+        } else if accepted_in_turn == shard.limits.accepts_per_turn_max {
+            // SLOW-ALONE: a burst of connects is not at the expense of those who are there.
+            ShardCounters::add(&shard.counters.accepts_deferred, 1);
+            shard.next_turn().await;
+        }
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = drain.wait_for(|drain| *drain) => return,
+            _ = drain.wait_for(|phase| *phase >= Phase::Refusing) => return,
         };
         match accepted {
             Ok((stream, peer)) => {
-                let _ = stream.set_nodelay(true);
-                let Some(place) = Place::take(&shard.context, shard.limits.connections_max) else {
-                    ShardCounters::add(&shard.counters.connections_refused, 1);
-                    continue;
-                };
-                tokio::task::spawn_local(http::serve(Rc::clone(&shard), stream, peer, place));
+                accepted_in_turn += 1;
+                admit(&shard, stream, peer);
             }
             Err(error) => {
                 // Out of descriptors, most likely: let some go before the next try.
@@ -138,11 +143,23 @@ async fn accept(shard: Rc<Shard>, listener: tokio::net::TcpListener, mut drain: 
     }
 }
 
+/// Serves a connection, if there is a place for it.
+fn admit(shard: &Rc<Shard>, stream: TcpStream, peer: SocketAddr) {
+    let _ = stream.set_nodelay(true);
+    match shard.context.places.take(peer.ip()) {
+        Ok(place) => drop(tokio::task::spawn_local(http::serve(Rc::clone(shard), stream, peer, place))),
+        Err(reason) => {
+            ShardCounters::add(&shard.counters.connections_refused, 1);
+            shard.counters.count_close(reason);
+        }
+    }
+}
+
 /// The loop: wait for anything, then one turn of everything.
 async fn turn_until_drained(
     shard: &Rc<Shard>,
     poll: Poll,
-    mut drain: watch::Receiver<bool>,
+    mut drain: watch::Receiver<Phase>,
     drain_time: Duration,
 ) -> io::Result<()> {
     // SAFETY: `poll` owns its epoll descriptor, never replaces it, and is owned by the `AsyncFd` until both are dropped.
@@ -154,6 +171,7 @@ async fn turn_until_drained(
     let mut unread: Vec<ConnKey> = Vec::new();
     let mut timer = std::pin::pin!(tokio::time::sleep(Duration::from_millis(100)));
     let mut deadline: Option<Instant> = None;
+    let (mut last_phase, mut told) = (drain.clone(), false);
     loop {
         tokio::select! {
             biased;
@@ -170,13 +188,17 @@ async fn turn_until_drained(
                 let next = tick(shard, now_ms());
                 timer.as_mut().reset(Instant::now() + next);
             }
-            _ = drain.wait_for(|drain| *drain), if deadline.is_none() => {
+            _ = drain.wait_for(|phase| *phase >= Phase::Refusing), if deadline.is_none() => {
                 deadline = Some(Instant::now() + drain_time);
+            }
+            _ = last_phase.wait_for(|phase| *phase >= Phase::Leaving), if !told => {
+                told = true;
                 begin_drain(shard);
             }
         }
         let more = turn(shard, &mut buffer, &mut unread);
-        let is_over = |deadline| shard.requests.get() == 0 && shard.core().is_empty() || Instant::now() >= deadline;
+        let nothing_left = told && shard.requests.get() == 0 && shard.core().is_empty();
+        let is_over = |deadline| nothing_left || Instant::now() >= deadline;
         if deadline.is_some_and(is_over) {
             return Ok(());
         }

@@ -6,6 +6,7 @@ use crate::framing::{message, wrap};
 use crate::shard::{Alteration, ConnKey, Core, Wire};
 use crate::transport::options::{Options, parse_pattern};
 use crate::transport::reply::Problem;
+use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -118,7 +119,15 @@ fn options_of<W: Wire>(core: &Core<W>, command: &Command<'_>) -> Result<Options,
     Ok(options)
 }
 
+/// Answers what is not even looked at, since the connection's budget of commands is used up.
+pub fn refuse_unheard<W: Wire>(core: &mut Core<W>, key: ConnKey) -> Result<(), CloseReason> {
+    let most = core.settings().limits.commands_per_second_max;
+    let message = format!("at most {most} commands a second are taken");
+    refuse(core, key, None, &Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_commands", message))
+}
+
 fn refuse<W: Wire>(core: &mut Core<W>, key: ConnKey, id: Option<&str>, problem: &Problem) -> Result<(), CloseReason> {
+    core.counters().count_error(problem.code);
     core.send(key, &message::error(id, problem.code, &problem.message, problem.field.as_deref()), None);
     let budget = core.settings().limits.errors_per_connection_max;
     let Some(connection) = core.connection(key) else { return Ok(()) };
