@@ -14,9 +14,9 @@ use mio::{Interest, Registry, Token};
 use std::cell::{Cell, RefCell, RefMut};
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, watch};
 
 /// An adopted socket.
