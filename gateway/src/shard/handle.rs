@@ -14,9 +14,9 @@ use mio::{Interest, Registry, Token};
 use std::cell::{Cell, RefCell, RefMut};
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, watch};
 
 /// An adopted socket.
@@ -99,8 +99,9 @@ impl Shard {
         &self.counters
     }
 
+    /// The shard's own clock, ms.
     pub fn now_ms(&self) -> i64 {
-        now_ms()
+        steady_ms()
     }
 
     /// Turns that the loop has made.
@@ -121,13 +122,13 @@ impl Shard {
         self.kick.notify_one();
         // Bounded: a snapshot may become visible a moment before its segment, from a thread that is then descheduled.
         let _ = tokio::time::timeout(Duration::from_millis(2), moved).await;
-        self.core().settle(now_ms());
+        self.core().settle(steady_ms());
     }
 
     /// Takes a socket from hyper. `read_ahead`: bytes that the peer sent after its request.
     pub fn adopt(&self, stream: tokio::net::TcpStream, read_ahead: &[u8], adoption: Adoption, place: Place) {
         let Ok(stream) = stream.into_std() else { return self.counters.count_close(CloseReason::Error) };
-        let now_ms = now_ms();
+        let now_ms = steady_ms();
         let mut core = self.core();
         let Adoption { head, peer, transport, framing, linger_ms, subscription } = adoption;
         let socket = Socket { stream: mio::net::TcpStream::from_std(stream), _place: place };
@@ -200,7 +201,13 @@ impl Drop for Requests {
     }
 }
 
-/// Wall clock, Unix ms.
+/// A shard's clock: as the wall clock was when the process began, and never set back or forward since. Timers go by it.
+pub(super) fn steady_ms() -> i64 {
+    static BEGINNING: LazyLock<(Instant, i64)> = LazyLock::new(|| (Instant::now(), now_ms()));
+    BEGINNING.1 + BEGINNING.0.elapsed().as_millis() as i64
+}
+
+/// Wall clock, Unix ms. What clients are told.
 pub fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }

@@ -6,7 +6,7 @@
 use super::connection::ConnKey;
 use super::core::{Core, CoreSettings};
 use super::counters::ShardCounters;
-use super::handle::{Shard, Socket, now_ms};
+use super::handle::{self, Shard, Socket, steady_ms};
 use super::heartbeat::Heartbeats;
 use super::phase::Phase;
 use crate::close::CloseReason;
@@ -185,7 +185,7 @@ async fn turn_until_drained(
             () = shard.wake.notified() => ShardCounters::add(&shard.counters.wakes, 1),
             () = shard.kick.notified() => {}
             () = &mut timer => {
-                let next = tick(shard, now_ms());
+                let next = tick(shard, steady_ms());
                 timer.as_mut().reset(Instant::now() + next);
             }
             _ = drain.wait_for(|phase| *phase >= Phase::Refusing), if deadline.is_none() => {
@@ -207,7 +207,7 @@ async fn turn_until_drained(
             tokio::task::yield_now().await;
         }
         if let Some(due) = shard.core().next_due() {
-            let due = Instant::now() + Duration::from_millis(due.saturating_sub(now_ms()).max(0) as u64);
+            let due = Instant::now() + Duration::from_millis(due.saturating_sub(steady_ms()).max(0) as u64);
             if due < timer.deadline() {
                 timer.as_mut().reset(due);
             }
@@ -217,7 +217,7 @@ async fn turn_until_drained(
 
 fn begin_drain(shard: &Shard) {
     let mut core = shard.core();
-    core.flush(now_ms());
+    core.flush(steady_ms());
     core.answer_all_polls();
     let keys = core.keys();
     let count = keys.len().max(1) as u64;
@@ -235,7 +235,7 @@ fn take_events(
     buffer: &mut [u8],
     unread: &mut Vec<ConnKey>,
 ) -> io::Result<bool> {
-    let now_ms = now_ms();
+    let now_ms = steady_ms();
     for _ in 0..EVENT_ROUNDS_MAX {
         match poll.poll(events, Some(Duration::ZERO)) {
             Ok(()) => {}
@@ -264,7 +264,7 @@ fn take_events(
 /// One turn: reads on where reading was cut short, reads the log to its head, writes what is owed. True if something
 /// is left to do at once.
 fn turn(shard: &Shard, buffer: &mut [u8], unread: &mut Vec<ConnKey>) -> bool {
-    let now_ms = now_ms();
+    let now_ms = steady_ms();
     let mut core = shard.core();
     ShardCounters::add(&shard.counters.passes, 1);
     for key in std::mem::take(unread) {
@@ -295,7 +295,7 @@ fn finish(shard: &Shard, core: &mut Core<Socket>, key: ConnKey, reason: CloseRea
         connection.lingering = true;
         let id = connection.id;
         let _ = connection.wire.stream.shutdown(std::net::Shutdown::Write);
-        shard.heartbeats.borrow_mut().linger(key, id, now_ms());
+        shard.heartbeats.borrow_mut().linger(key, id, steady_ms());
         return;
     }
     let lost = connection.closing.unwrap_or(reason);
@@ -307,6 +307,7 @@ fn finish(shard: &Shard, core: &mut Core<Socket>, key: ConnKey, reason: CloseRea
 /// Heartbeats and time-outs. Returns when to look again.
 fn tick(shard: &Shard, now_ms: i64) -> Duration {
     let mut core = shard.core();
+    core.set_wall_clock(handle::now_ms(), now_ms);
     let mut heartbeats = shard.heartbeats.borrow_mut();
     let overdue = heartbeats.tick(&mut core, now_ms);
     drop(heartbeats);
