@@ -56,6 +56,8 @@ pub struct Connection<W> {
     pub commands: Budget,
     /// When it last showed life, in seconds of the shard's clock.
     pub heard_s: u32,
+    /// Pings sent since then.
+    pub asked: u8,
     /// Set once a close was sent or decided; nothing but the rest of the stream follows.
     pub closing: Option<CloseReason>,
     /// The close is sent; only the peer's answer is awaited.

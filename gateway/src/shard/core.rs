@@ -342,6 +342,7 @@ impl<W: Wire> Core<W> {
             errors: 0,
             commands: Default::default(),
             heard_s: (now_ms / 1_000) as u32,
+            asked: 0,
             closing: None,
             lingering: false,
             backlog: None,

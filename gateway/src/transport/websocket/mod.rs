@@ -65,7 +65,7 @@ fn ask(call: &Call, request: &Request<Incoming>) -> Result<(Framing, u32, Option
 pub fn hear<W: Wire>(core: &mut Core<W>, key: ConnKey, read: &[u8], now_ms: i64) -> Result<(), CloseReason> {
     let cap = core.settings().limits.message_bytes_max;
     let Some(connection) = core.connection(key) else { return Ok(()) };
-    connection.heard_s = (now_ms / 1_000) as u32;
+    (connection.heard_s, connection.asked) = ((now_ms / 1_000) as u32, 0);
     if connection.closing.is_some() {
         // Only the end of the peer's stream is still of interest.
         return Ok(());
