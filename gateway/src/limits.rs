@@ -16,6 +16,8 @@ pub const GATHER_MAX: usize = 128;
 pub const ENDS_BEYOND_MAX: usize = 64;
 /// Bytes read from one socket in one turn.
 pub const READ_BYTES_MAX: usize = 64 * 1024;
+/// Commands of one connection that are obeyed before the others have their turn.
+pub const COMMANDS_AT_ONCE_MAX: usize = 32;
 /// Answers (pongs, `ok`, errors, echoes) that may wait for a client whose socket takes no bytes. One that goes on asking
 /// without reading is ended.
 pub const ANSWERS_PENDING_MAX: usize = 1_024;

@@ -150,8 +150,10 @@ impl Shard {
             core.send(key, &error(None, "topics_limit", &refused.to_string(), Some("topics")), None);
             core.close(key, CloseReason::Error, None);
         }
-        if let Err(reason) = websocket::hear(&mut core, key, read_ahead, now_ms) {
-            core.close(key, reason, None);
+        let mut rest = read_ahead;
+        while !heard(&mut core, key, rest, now_ms) {
+            // It came with the head, so it is not much.
+            rest = &[];
         }
         if self.is_draining() {
             core.drain(key, RETURN_MS_MIN);
@@ -163,6 +165,10 @@ impl Shard {
 
     /// Reads what a socket has, a bounded share of it. False if more may be there.
     pub(super) fn read(&self, core: &mut Core<Socket>, key: ConnKey, buffer: &mut [u8], now_ms: i64) -> bool {
+        // BOUNDED: nothing is read on top of what was not heard yet.
+        if !heard(core, key, &[], now_ms) {
+            return false;
+        }
         let mut budget = READ_BYTES_MAX;
         while budget > 0 {
             let Some(connection) = core.connection(key) else { return true };
@@ -174,8 +180,8 @@ impl Shard {
                 }
                 Ok(count) => {
                     budget = budget.saturating_sub(count);
-                    if let Err(reason) = websocket::hear(core, key, &buffer[..count], now_ms) {
-                        core.close(key, reason, None);
+                    if !heard(core, key, &buffer[..count], now_ms) {
+                        return false;
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return true,
@@ -188,6 +194,14 @@ impl Shard {
         }
         false
     }
+}
+
+/// Lets a connection hear what was read. False if there is more to hear, in another turn.
+fn heard(core: &mut Core<Socket>, key: ConnKey, read: &[u8], now_ms: i64) -> bool {
+    websocket::hear(core, key, read, now_ms).unwrap_or_else(|reason| {
+        core.close(key, reason, None);
+        true
+    })
 }
 
 /// An HTTP connection that a drain waits for.
