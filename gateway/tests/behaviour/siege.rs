@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Memory that an attack may cost at most. Generous: a debug build, an allocator that gives back late, a log that fills.
-const GROWTH_BYTES_MAX: u64 = 64 * 1024 * 1024;
+const GROWTH_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// Longest time for which the other subscriber may hear nothing.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
 /// An event of the control every so often.

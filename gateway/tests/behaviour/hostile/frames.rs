@@ -94,6 +94,21 @@ fn a_hundred_thousand_subscribe_commands() {
     siege.end();
 }
 
+/// Each command makes another large set, and leaves one behind that nobody uses.
+#[test]
+fn a_large_subscription_that_never_rests() {
+    let siege = Siege::begin("");
+    let mut socket = WebSocket::connect(siege.address, "/v1/ws");
+    let many: Vec<String> = (0..5_000).map(|n| format!("\"q.{n}\"")).collect();
+    socket.text(&format!(r#"{{"op":"sub","topics":[{}]}}"#, many.join(",")));
+    for n in 0..300 {
+        socket.text(&format!(r#"{{"op":"sub","id":{n},"topics":["more.{n}"]}}"#));
+    }
+    while socket.message_of("ok")["id"] != 299 {}
+    drop(socket);
+    siege.end();
+}
+
 #[test]
 fn a_frame_announced_and_never_sent() {
     let siege = Siege::begin("");
