@@ -58,19 +58,16 @@ fn listener(address: SocketAddr, n: usize, options: &str) -> JoinHandle<(u64, u6
     }
 }
 
-/// Publishes without a rest until the gateway has had enough, from the event of this number on. What it was answered.
-fn publish_on(address: SocketAddr) -> Value {
+/// Publishes until the gateway has had enough: `piece` makes the nth part of the stream. What it was answered.
+fn publish_on(address: SocketAddr, piece: impl Fn(u64) -> String + Send + 'static) -> Value {
     let mut http = Http::connect(address);
     http.send("POST /v1/publish HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n");
     let mut sending = Http { stream: http.stream.try_clone().unwrap(), buffer: Vec::new() };
     let sender = std::thread::spawn(move || {
         for n in 0.. {
-            let line = format!("{{\"topic\":\"trade.x\",\"event\":{{\"id\":\"{n}\"}}}}\n");
-            if !try_send(&mut sending, format!("{:x}\r\n{line}\r\n", line.len()).as_bytes()) {
+            let piece = piece(n);
+            if !try_send(&mut sending, format!("{:x}\r\n{piece}\r\n", piece.len()).as_bytes()) {
                 return;
-            }
-            if n % 4 == 0 {
-                std::thread::park_timeout(Duration::from_millis(1));
             }
         }
     });
@@ -79,6 +76,19 @@ fn publish_on(address: SocketAddr) -> Value {
     sender.join().unwrap();
     assert_eq!((reply.status, reply.code().as_str()), (503, "draining"));
     reply.json()
+}
+
+/// Events as fast as those who listen can hear.
+fn event(n: u64) -> String {
+    if n.is_multiple_of(4) {
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+    format!("{{\"topic\":\"trade.x\",\"event\":{{\"id\":\"{n}\"}}}}\n")
+}
+
+/// A stream that always has more: the end must not wait for it.
+fn blank_lines(_: u64) -> String {
+    "\n".repeat(32 * 1024)
 }
 
 /// Everything at once: those who publish, listen and wait each get what is theirs.
@@ -106,10 +116,12 @@ fn everybody_is_told_and_what_was_accepted_is_delivered() {
     );
     let mut kept = Http::connect(address);
     assert_eq!(kept.get("/readyz", "").status, 200);
-    let publisher = std::thread::spawn(move || publish_on(address));
+    let publisher = std::thread::spawn(move || publish_on(address, event));
+    let restless = std::thread::spawn(move || publish_on(address, blank_lines));
     process.await_metric("fanwire_log_offset_total", "", |offset| offset > 200.0);
 
     process.terminate();
+    assert_eq!(restless.join().unwrap()["accepted"], 0);
     let report = publisher.join().unwrap();
     let accepted = report["accepted"].as_u64().unwrap();
     assert_eq!(report["rejected"], json!([]));
