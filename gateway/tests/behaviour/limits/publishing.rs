@@ -66,6 +66,7 @@ pub(super) fn ingest_batches(gateway: &Gateway) {
         outlet.publish(0, &mut vec![update("quote.hot", Change::Patch(state))]);
         assert!(Instant::now() < until, "ingest is never full");
     }
+    assert!(last < 1_000, "{last} batches found room");
     while !outlet.flush(0) {
         assert!(Instant::now() < until, "there is never room again");
         crate::gateway::pause();
