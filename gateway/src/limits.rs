@@ -19,6 +19,12 @@ pub const READ_BYTES_MAX: usize = 64 * 1024;
 /// Answers (pongs, `ok`, errors, echoes) that may wait for a client whose socket takes no bytes. One that goes on asking
 /// without reading is ended.
 pub const ANSWERS_PENDING_MAX: usize = 1_024;
+/// Entries that a latency budget may hold back for one set, and bytes of log for all sets of a shard, before they are
+/// handed out early.
+pub const LINGER_ENTRIES_MAX: usize = 1_024;
+pub const LINGER_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Undelivered events of a throttled topic that are told before its end.
+pub const PARTING_EVENTS_MAX: usize = 4_096;
 /// Subscription sets kept though nobody uses them, so that the next poll finds its set made.
 pub const IDLE_SETS_MAX: usize = 1_024;
 
@@ -30,6 +36,7 @@ pub struct Limits {
     pub topics_max: usize,
     pub filters_per_connection_max: usize,
     pub patterns_per_connection_max: usize,
+    pub topics_per_connection_max: usize,
     pub state_bytes_max: usize,
     pub message_bytes_max: usize,
     pub pending_entries_max: usize,
@@ -59,6 +66,7 @@ impl Default for Limits {
             topics_max: 200_000,
             filters_per_connection_max: 10_000,
             patterns_per_connection_max: 100,
+            topics_per_connection_max: 50_000,
             state_bytes_max: 1024 * 1024,
             message_bytes_max: 64 * 1024,
             pending_entries_max: 4_096,
@@ -85,7 +93,7 @@ impl Default for Limits {
 
 impl Limits {
     /// Every limit with the least and the most that may be configured.
-    pub fn ranges(&self) -> [(&'static str, u64, u64, u64); 24] {
+    pub fn ranges(&self) -> [(&'static str, u64, u64, u64); 25] {
         const MIB: u64 = 1024 * 1024;
         let wide = |size: usize| size as u64;
         [
@@ -93,6 +101,7 @@ impl Limits {
             ("topics_max", wide(self.topics_max), 1, 10_000_000),
             ("filters_per_connection_max", wide(self.filters_per_connection_max), 1, 100_000),
             ("patterns_per_connection_max", wide(self.patterns_per_connection_max), 1, 10_000),
+            ("topics_per_connection_max", wide(self.topics_per_connection_max), 1, 10_000_000),
             ("state_bytes_max", wide(self.state_bytes_max), 1_024, 256 * MIB),
             ("message_bytes_max", wide(self.message_bytes_max), 1_024, 64 * MIB),
             ("pending_entries_max", wide(self.pending_entries_max), 1, 1_000_000),
@@ -123,6 +132,13 @@ impl Limits {
 pub struct TooManyFilters {
     pub filters: usize,
     pub patterns: usize,
+}
+
+/// The filters of a connection cover more topics than one may be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("these cover more than {most} topics: narrow the patterns, or use several connections")]
+pub struct TooManyTopics {
+    pub most: usize,
 }
 
 impl Limits {

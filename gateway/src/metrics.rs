@@ -197,6 +197,13 @@ fn shards(writer: &mut Writer<'_>, shards: &[Arc<ShardCounters>]) -> fmt::Result
     writer.counters("shard_wakes", "Wake-ups of a shard by the sequencer", &rows(|c| &c.wakes))?;
     writer.counters("shard_segments_read", "Segments read by a shard", &rows(|c| &c.segments_read))?;
     writer.counters("shard_overtaken", "Times the log's eviction overtook a shard", &rows(|c| &c.overtaken))?;
+    writer.counters("shard_ticks", "Ticks of rate classes that had something to say", &rows(|c| &c.ticks))?;
+    writer.counters(
+        "shard_ticked_entries",
+        "Entries made by ticks of rate classes, each once for all members",
+        &rows(|c| &c.ticked_entries),
+    )?;
+    writer.counters("topics_limited", "Subscription sets that met the cap on topics", &rows(|c| &c.topics_limited))?;
     writer.gauges("shard_sets", "Subscription sets of a shard", &rows(|c| &c.sets))?;
     writer.gauges("shard_topics", "Topics that a shard knows", &rows(|c| &c.topics))?;
     writer.counters("writes", "Write calls for subscribers", &rows(|c| &c.writes))?;

@@ -39,8 +39,12 @@ pub struct Connection<W> {
     pub wire: W,
     pub peer: Peer,
     pub transport: Transport,
-    /// Of the live phase; the quiet one is derived.
+    /// Of the live phase; the other one is derived. Quiet if some of its topics are throttled.
     pub framing: Framing,
+    /// Its latency budget.
+    pub linger_ms: u32,
+    /// It met `topics_limit`: no cursor could be true.
+    pub limited: bool,
     /// `None` until the first subscription.
     pub set: Option<SetKey>,
     /// Where it stands in its set's members.
@@ -65,6 +69,11 @@ impl<W> Connection<W> {
     /// True if its entries state cursors.
     pub fn is_live(&self) -> bool {
         self.backlog.as_ref().is_none_or(|backlog| backlog.is_live())
+    }
+
+    /// How what is written next is framed.
+    pub fn framing_now(&self) -> Framing {
+        self.framing.quiet(self.framing.quiet || !self.is_live())
     }
 
     /// True if it takes no more bytes for now.

@@ -44,6 +44,11 @@ pub struct ShardCounters {
     pub passes: AtomicU64,
     pub wakes: AtomicU64,
     pub segments_read: AtomicU64,
+    /// Ticks of rate classes that had something to say, and entries made for them, each once for all members.
+    pub ticks: AtomicU64,
+    pub ticked_entries: AtomicU64,
+    /// Subscription sets that met the cap on topics.
+    pub topics_limited: AtomicU64,
     /// By [`CloseReason`].
     pub closes: [AtomicU64; CloseReason::ALL.len()],
     pub resumes_entries: AtomicU64,

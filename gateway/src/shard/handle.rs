@@ -1,11 +1,12 @@
 //! A shard as its own tasks see it: the core, the sockets that it adopted, and how work is left for the loop.
 
 use super::connection::{ConnKey, Wire};
-use super::core::Core;
+use super::core::{Core, Paces};
 use super::counters::ShardCounters;
 use super::heartbeat::Heartbeats;
 use super::run::RETURN_MS_MIN;
 use crate::close::CloseReason;
+use crate::framing::message::error;
 use crate::limits::{Limits, READ_BYTES_MAX};
 use crate::transport::{Adoption, Context, Place, websocket};
 use mio::{Interest, Registry, Token};
@@ -47,6 +48,7 @@ pub struct Shard {
     pub(super) moved: Notify,
     pub(super) heartbeats: RefCell<Heartbeats>,
     pub(super) limits: Limits,
+    pub(super) paces: Paces,
     pub(super) counters: Arc<ShardCounters>,
     /// HTTP connections that hyper still has.
     pub(super) requests: Cell<usize>,
@@ -86,6 +88,11 @@ impl Shard {
         &self.limits
     }
 
+    /// What clients may choose from.
+    pub fn paces(&self) -> &Paces {
+        &self.paces
+    }
+
     pub fn counters(&self) -> &ShardCounters {
         &self.counters
     }
@@ -108,10 +115,11 @@ impl Shard {
         let Ok(stream) = stream.into_std() else { return };
         let now_ms = now_ms();
         let mut core = self.core();
-        let Adoption { head, peer, transport, framing, subscription } = adoption;
+        let Adoption { head, peer, transport, framing, linger_ms, subscription } = adoption;
         let socket = Socket { stream: mio::net::TcpStream::from_std(stream), _place: place };
         let key = core.open(socket, peer, transport, framing, head, now_ms);
         let Some(connection) = core.connection(key) else { return };
+        connection.linger_ms = linger_ms;
         let id = connection.id;
         let interest = Interest::READABLE | Interest::WRITABLE;
         if self.registry.register(&mut connection.wire.stream, Token(key.0), interest).is_err() {
@@ -119,9 +127,12 @@ impl Shard {
             return;
         }
         self.heartbeats.borrow_mut().add(key, id, now_ms);
-        if let Some(subscription) = subscription {
-            // Cannot fail: the transport checked the number of filters, and the connection has none yet.
-            let _ = core.subscribe(key, &subscription, None, now_ms);
+        if let Some(subscription) = subscription
+            && let Err(refused) = core.subscribe(key, &subscription, None, now_ms)
+        {
+            // The transport checked it, but more topics were born since.
+            core.send(key, &error(None, "topics_limit", &refused.to_string(), Some("topics")), None);
+            core.close(key, CloseReason::Error, None);
         }
         if let Err(reason) = websocket::hear(&mut core, key, read_ahead, now_ms) {
             core.close(key, reason, None);

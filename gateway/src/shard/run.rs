@@ -84,6 +84,7 @@ pub fn spawn(
         let outcome = local.block_on(&runtime, async move {
             let poll = Poll::new()?;
             let limits = settings.core.limits.clone();
+            let paces = settings.core.paces.clone();
             let heartbeats = Heartbeats::new(&settings.core);
             let numbers = (settings.index as u64, settings.shards as u64);
             let core = Core::new(store, log, settings.core, Arc::clone(&counters), numbers);
@@ -96,6 +97,7 @@ pub fn spawn(
                 moved: Notify::new(),
                 heartbeats: RefCell::new(heartbeats),
                 limits,
+                paces,
                 counters,
                 requests: Cell::new(0),
                 drain: drain.clone(),
@@ -182,7 +184,7 @@ async fn turn_until_drained(
             shard.kick.notify_one();
             tokio::task::yield_now().await;
         }
-        if let Some(due) = shard.core().next_poll_due() {
+        if let Some(due) = shard.core().next_due() {
             let due = Instant::now() + Duration::from_millis(due.saturating_sub(now_ms()).max(0) as u64);
             if due < timer.deadline() {
                 timer.as_mut().reset(due);
@@ -193,7 +195,7 @@ async fn turn_until_drained(
 
 fn begin_drain(shard: &Shard) {
     let mut core = shard.core();
-    core.settle(now_ms());
+    core.flush(now_ms());
     core.answer_all_polls();
     let keys = core.keys();
     let count = keys.len().max(1) as u64;
@@ -249,7 +251,8 @@ fn turn(shard: &Shard, buffer: &mut [u8], unread: &mut Vec<ConnKey>) -> bool {
         }
     }
     core.settle(now_ms);
-    core.serve_polls(now_ms);
+    core.serve_ready(now_ms);
+    core.serve_due(now_ms);
     core.serve_ready(now_ms);
     for (key, id, reason) in core.take_ended() {
         if core.connection(key).is_some_and(|connection| connection.id == id) {

@@ -15,14 +15,13 @@ pub mod websocket;
 
 use crate::framing::{Form, Framing};
 use crate::history::History;
-use crate::limits::Limits;
+use crate::limits::{Limits, TooManyTopics};
 use crate::sequencer::Publish;
-use crate::shard::{Peer, SetKey, Shard, Subscription, Transport};
+use crate::shard::{Filters, Peer, SetKey, Shard, Subscription, Transport};
 use feeds::model::Pattern;
 use hyper::StatusCode;
 use reply::Problem;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -54,6 +53,7 @@ pub struct Adoption {
     pub peer: Peer,
     pub transport: Transport,
     pub framing: Framing,
+    pub linger_ms: u32,
     pub subscription: Option<Subscription>,
 }
 
@@ -108,10 +108,14 @@ pub(crate) struct SetLease {
 }
 
 impl SetLease {
-    pub fn take(shard: &Rc<Shard>, topics: Vec<Pattern>, options: &options::Options) -> SetLease {
-        let filters = topics.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
-        let set = shard.core().poll_set(filters, options.framing(Form::Json), shard.now_ms());
-        SetLease { shard: Rc::clone(shard), set }
+    pub fn take(
+        shard: &Rc<Shard>,
+        topics: Vec<Pattern>,
+        options: &options::Options,
+    ) -> Result<SetLease, TooManyTopics> {
+        let (filters, framing) = (Filters::unthrottled(topics), options.framing(Form::Json));
+        let set = shard.core().poll_set(filters, framing, shard.now_ms())?;
+        Ok(SetLease { shard: Rc::clone(shard), set })
     }
 }
 
@@ -119,6 +123,11 @@ impl Drop for SetLease {
     fn drop(&mut self) {
         self.shard.core().poll_left(self.set);
     }
+}
+
+/// More topics than one set may cover were born since the poll began.
+pub(crate) fn too_many_topics(limits: &Limits) -> Problem {
+    TooManyTopics { most: limits.topics_per_connection_max }.into()
 }
 
 /// Snapshots of more than one body may hold.
