@@ -219,12 +219,15 @@ impl Backlog {
         self.stop_snapshots();
     }
 
-    /// Drops the line of waiting topics and the `at` after it.
+    /// Drops the line of waiting topics: the connection ends. It is not whole any more, and the `at` that would make it so
+    /// stays owed: what is still written states no cursor.
     pub fn stop_snapshots(&mut self) {
+        if !self.is_live() {
+            self.owes_at.get_or_insert(false);
+        }
         self.line.clear();
         self.waiting.clear();
         self.joining.clear();
-        self.take_at();
     }
 
     /// The topic got its snapshot, died, or is not wanted any more.
