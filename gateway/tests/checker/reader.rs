@@ -3,7 +3,7 @@
 use super::message::{Body, Message, Piece};
 use super::topics::{Held, Told};
 use super::trace::tell;
-use super::truth::{Truth, Word};
+use super::truth::{Moment, Truth, Word};
 use super::{Filters, offset_of};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -29,11 +29,15 @@ pub enum Asked {
     Sub {
         filters: Filters,
         resumed: bool,
+        /// Hz; 0: unthrottled.
+        rate: u32,
     },
     Unsub(Filters),
     Set {
         num_string: bool,
         ids: bool,
+        /// Of all subscriptions.
+        rate: Option<u32>,
     },
 }
 
@@ -48,6 +52,8 @@ pub struct Reader {
     pub covered: Filters,
     /// What is subscribed on this connection, as of the last `ok`.
     pub in_force: Filters,
+    /// Those of them that are throttled.
+    throttled: Filters,
     pub(super) asked: VecDeque<(u64, Asked)>,
     pub num_string: bool,
     pub ids: bool,
@@ -57,8 +63,9 @@ pub struct Reader {
     /// Everything in force up to this offset was told, in order. `None`: the connection is not whole, the next `at` makes
     /// it so.
     pub(super) gapless_to: Option<u64>,
-    /// The first subscription has no cursor and nothing was told yet: if there was nothing to tell, it is live at once.
-    is_fresh: bool,
+    /// No `at` is due, though none was told yet: the first subscription found nothing to tell, or the last throttled one
+    /// was given up. Cleared by a message that states no cursor.
+    may_be_live: bool,
     /// Something was told without a cursor since the last one: some topics may be newer than the cursor.
     is_uneven: bool,
     /// No cursor on this connection may be below.
@@ -69,7 +76,8 @@ pub struct Reader {
     pub(super) replay: bool,
     /// Topics named since the connection began.
     named: BTreeSet<String>,
-    /// Seqs of topics that are gone, until a cursor is stated: what led there may come again after a resume.
+    /// Seqs of topics that are gone, until an `at`: what led there may come again after a resume. While something is
+    /// throttled they stay, since an end is told at once, and cursors from before it are stated later.
     pub(super) graves: HashMap<String, u64>,
     numbers: HashMap<u64, String>,
     /// (t, topic, seq, the text of data) of every entry and snapshot since [`Reader::begin`].
@@ -89,6 +97,7 @@ impl Reader {
             cursor: None,
             covered: Filters::default(),
             in_force: Filters::default(),
+            throttled: Filters::default(),
             asked: VecDeque::new(),
             num_string,
             ids,
@@ -96,7 +105,7 @@ impl Reader {
             greeted: false,
             closed: None,
             gapless_to: None,
-            is_fresh: false,
+            may_be_live: false,
             is_uneven: false,
             floor: 0,
             resumed_from: None,
@@ -260,21 +269,41 @@ impl Reader {
     }
 
     fn take_effect(&mut self, command: Asked) {
+        let was_throttled = !self.throttled.is_empty();
         match command {
-            Asked::Sub { filters, resumed } => {
+            Asked::Sub { filters, resumed, rate } => {
                 let is_first = self.in_force.is_empty();
                 self.in_force.extend(&filters);
+                self.set_rate(&filters, rate);
                 // Entries of the past would break the order of a stream that is live already.
                 self.gapless_to = self.resume_offset().filter(|_| resumed && is_first);
-                self.is_fresh = is_first && !resumed;
+                self.may_be_live = is_first && !resumed;
             }
             Asked::Unsub(filters) => {
                 self.in_force.subtract(&filters);
                 self.covered.subtract(&filters);
+                self.set_rate(&filters, 0);
                 let in_force = &self.in_force;
                 self.held.retain(|topic, _| in_force.matches(topic));
             }
-            Asked::Set { num_string, ids } => (self.num_string, self.ids) = (num_string, ids),
+            Asked::Set { num_string, ids, rate } => {
+                (self.num_string, self.ids) = (num_string, ids);
+                if let Some(rate) = rate {
+                    self.set_rate(&self.in_force.clone(), rate);
+                }
+            }
+        }
+        if !self.throttled.is_empty() {
+            self.gapless_to = None;
+        } else if was_throttled {
+            self.may_be_live = true;
+        }
+    }
+
+    fn set_rate(&mut self, filters: &Filters, rate: u32) {
+        match rate {
+            0 => self.throttled.subtract(filters),
+            _ => self.throttled.extend(filters),
         }
     }
 
@@ -305,18 +334,23 @@ impl Reader {
             }
             let named = &self.named;
             self.held.retain(|topic, _| named.contains(topic));
+            self.gapless_to = None;
         }
+        let is_throttled = !self.throttled.is_empty();
         match self.gapless_to {
-            Some(to) => self.nothing_left_out(to, offset, truth),
-            None => self.check_held(offset, truth),
-        }
-        if self.replay {
-            self.check_held(offset, truth);
+            _ if is_throttled => self.check_held_since(offset, truth),
+            // Nothing happened since; or it came to nothing, as a life that nobody saw.
+            Some(to) if !self.replay && self.left_out(to, offset, truth).is_none() => {}
+            _ => self.check_held(offset, truth),
         }
         let in_force = &self.in_force;
         self.held.iter_mut().filter(|(topic, _)| in_force.matches(topic)).for_each(|(_, held)| held.ahead = false);
         self.replay = self.asked.iter().any(|(_, asked)| matches!(asked, Asked::Sub { resumed: true, .. }));
-        (self.gapless_to, self.is_uneven) = (Some(offset), false);
+        // A throttled connection states the slowest class's cursor: what is faster is held beyond it.
+        (self.gapless_to, self.is_uneven) = (Some(offset).filter(|_| !is_throttled), is_throttled);
+        if !is_throttled {
+            self.graves.clear();
+        }
         self.state(offset);
     }
 
@@ -324,17 +358,14 @@ impl Reader {
     fn state(&mut self, offset: u64) {
         self.cursor = Some(format!("{}:{offset}", self.epoch));
         self.floor = offset;
-        self.graves.clear();
         if self.covered != self.in_force {
             self.covered = self.in_force.clone();
         }
     }
 
-    /// CURSOR-TRUE: no entry in force lies after `from` and up to `to`.
-    fn nothing_left_out(&self, from: u64, to: u64, truth: &Truth) {
-        if let Some((offset, word)) = truth.words(from, to).find(|(_, word)| self.in_force.matches(&word.topic)) {
-            self.fail(&format!("a cursor {to} was stated past the entry {offset}, which was not told"), word);
-        }
+    /// The first entry in force after `from` and up to `to`.
+    fn left_out<'a>(&self, from: u64, to: u64, truth: &'a Truth) -> Option<(u64, &'a Word)> {
+        truth.words(from, to).find(|(_, word)| self.in_force.matches(&word.topic))
     }
 
     fn topic_of(&self, message: &Message<'_>) -> String {
@@ -363,7 +394,7 @@ impl Reader {
         match message.o {
             Some(offset) => self.live_entry(offset, &told, truth),
             None => {
-                (self.gapless_to, self.is_fresh, self.is_uneven) = (None, false, true);
+                (self.gapless_to, self.may_be_live, self.is_uneven) = (None, false, true);
                 self.check_step(&told, truth);
             }
         }
@@ -376,7 +407,10 @@ impl Reader {
     }
 
     fn live_entry(&mut self, offset: u64, told: &Told<'_>, truth: &Truth) {
-        if self.is_fresh && self.gapless_to.is_none() {
+        if !self.throttled.is_empty() {
+            self.fail("o is stated on a throttled connection", told);
+        }
+        if self.may_be_live && self.gapless_to.is_none() {
             self.check_held(offset - 1, truth);
             self.gapless_to = Some(offset - 1);
         }
@@ -384,7 +418,9 @@ impl Reader {
         if offset <= to {
             self.fail(&format!("o does not rise above {to}"), told);
         }
-        self.nothing_left_out(to, offset - 1, truth);
+        if let Some((before, word)) = self.left_out(to, offset - 1, truth) {
+            self.fail(&format!("the entry {before} was left out: {word:?}; then came"), told);
+        }
         let Some(word) = truth.word(offset) else { self.fail("an entry that never was", told) };
         if !told.says(word) {
             self.fail(&format!("not what happened at {offset}: {word:?}"), told);
@@ -396,7 +432,7 @@ impl Reader {
 
     /// A delta or append that states no cursor says what the log says all the same.
     fn check_step(&self, told: &Told<'_>, truth: &Truth) {
-        if !matches!(told.message.t, "delta" | "append") {
+        if !matches!(told.message.t, "delta" | "append") || told.is_of_a_tick() {
             return;
         }
         let Some((offset, word)) = truth.step(&told.topic, told.seq) else { self.fail("a step that never was", told) };
@@ -430,9 +466,32 @@ impl Reader {
             self.fail("a topic is held that never was", topic);
         }
     }
+
+    /// Everything in force is held as it was at `offset` or at some time since.
+    fn check_held_since(&self, offset: u64, truth: &Truth) {
+        for (name, topic) in truth.topics().filter(|(name, _)| self.in_force.matches(name)) {
+            let held = self.held.get(&**name).map(Held::moment);
+            let is = |was: Option<Moment>| held == was.map(|was| (was.seq, was.n, was.stale, was.is_event));
+            if !is(topic.at(offset)) && !topic.since(offset).any(is) {
+                self.fail(&format!("since {offset} {name} was never as it is held"), &self.held.get(&**name));
+            }
+        }
+    }
+
+    /// True if the last cursor covers everything that was published.
+    pub fn is_at_the_end(&self, truth: &Truth) -> bool {
+        let is_here = self.cursor.as_ref().is_some_and(|cursor| cursor.starts_with(&truth.epoch));
+        is_here && self.asked.is_empty() && self.offset() == truth.offset
+    }
 }
 
 impl Told<'_> {
+    /// A difference between two ticks: what it leads to is checked, and that it starts where the client is.
+    fn is_of_a_tick(&self) -> bool {
+        let is_one_event = self.data.as_array().is_some_and(|events| events.len() == 1);
+        self.message.from.is_some() && !is_one_event
+    }
+
     fn says(&self, word: &Word) -> bool {
         let same = (self.message.t, &*self.topic, self.seq) == (word.t, &*word.topic, word.seq);
         let is_event_reset = self.message.why == Some("reset") && self.data.is_array();

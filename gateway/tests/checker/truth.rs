@@ -89,6 +89,12 @@ impl Topic {
         self.moments[..count].last().copied().filter(|moment| moment.alive)
     }
 
+    /// What it became after `offset`, one by one.
+    pub fn since(&self, offset: u64) -> impl Iterator<Item = Option<Moment>> {
+        let count = self.moments.partition_point(|moment| moment.offset <= offset);
+        self.moments[count..].iter().map(|moment| Some(*moment).filter(|moment| moment.alive))
+    }
+
     /// The number of the life that `seq` belongs to.
     pub fn life_of(&self, seq: u64) -> Option<u64> {
         self.moments.iter().map(|moment| moment.n).filter(|n| *n <= seq).max()

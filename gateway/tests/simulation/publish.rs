@@ -27,6 +27,7 @@ impl World {
         let applied = self.sequencer.apply(update, self.now_ms);
         let made = (self.sequencer.drafted().0 - before) as u64;
         let wanted = self.truth.apply(name, act);
+        tell(|| format!("  made {wanted:?}, to {}", self.truth.offset));
         assert_eq!(applied.ok().map(|_| made), wanted, "entries made of {name} {act:?}");
     }
 

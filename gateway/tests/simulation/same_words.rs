@@ -70,8 +70,11 @@ impl World {
         let stream = self.open(n, shard, usize::MAX / 2);
         let key = stream.key;
         self.clients[n].line = Line::Stream(stream);
-        self.subscribe(n, covered, cursor);
+        self.subscribe_at(n, covered, cursor, 0);
         self.shards[shard].serve_ready(self.now_ms);
+        self.turn_until_quiet();
+        // It may have a latency budget.
+        self.beat_one(n);
         self.turn_until_quiet();
         self.take(n, usize::MAX);
         self.shards[shard].remove(key, fanwire::close::CloseReason::PeerGone);

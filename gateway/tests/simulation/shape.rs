@@ -23,6 +23,8 @@ pub struct Shape {
     pub room_max: usize,
     /// Every topic is born before the first step, and filters are asked for by the thousand.
     pub is_large: bool,
+    /// Of a hundred subscriptions and connections so many have a rate, or a latency budget.
+    pub paced_percent: u32,
 }
 
 const NAMES: [&str; 14] = [
@@ -91,6 +93,7 @@ impl Shape {
             retire_percent: 6,
             room_max: 2_000,
             is_large: false,
+            paced_percent: [0, 0, 30, 80][random.random_range(0..4)],
         }
     }
 

@@ -3,10 +3,10 @@
 use crate::checker::{Asked, Filters, Form, Reader, Unframed, trace::tell};
 use crate::polls::Poll;
 use crate::wire::{Pipe, SimulatedWire};
-use crate::world::World;
+use crate::world::{LINGERS_MS, RATES_HZ, World};
 use fanwire::close::CloseReason;
 use fanwire::framing::{self, Framing};
-use fanwire::shard::{ConnKey, Peer, Subscription, Transport};
+use fanwire::shard::{Alteration, ConnKey, Peer, Rate, Subscription, Transport};
 use feeds::model::Pattern;
 use rand::Rng;
 use std::cell::RefCell;
@@ -95,6 +95,7 @@ impl World {
     }
 
     pub fn open(&mut self, n: usize, shard: usize, room: usize) -> Stream {
+        let linger_ms = self.any_linger_ms();
         let reader = &self.clients[n].reader;
         let form = form_of(reader.form);
         let framing = Framing { form, quiet: false, num_string: reader.num_string, ids: reader.ids };
@@ -105,29 +106,44 @@ impl World {
         let pipe = Rc::new(RefCell::new(Pipe::new(room)));
         let wire = SimulatedWire(Rc::clone(&pipe));
         let key = self.shards[shard].open(wire, peer, transport, framing, Vec::new(), self.now_ms);
+        if let Some(connection) = self.shards[shard].connection(key) {
+            connection.linger_ms = linger_ms;
+        }
         Stream { shard, key, pipe, unframed: Unframed::new(reader.form) }
     }
 
     /// Asks for filters on a stream that is open. `cursor`: the client holds them up to there.
     pub fn subscribe(&mut self, n: usize, filters: Filters, cursor: Option<String>) {
-        let Some(id) = self.command(n, |_| Asked::Sub { filters: filters.clone(), resumed: cursor.is_some() }) else {
-            return;
-        };
-        let subscription =
-            Subscription { topics: patterns(&filters), cursor: cursor.map(|cursor| cursor.parse().unwrap()) };
-        let now_ms = self.now_ms;
-        let form = form_of(self.clients[n].reader.form);
+        let rate = self.any_rate();
+        self.subscribe_at(n, filters, cursor, rate);
+    }
+
+    pub fn subscribe_at(&mut self, n: usize, filters: Filters, cursor: Option<String>, rate: u32) {
+        let asked = Asked::Sub { filters: filters.clone(), resumed: cursor.is_some(), rate };
+        let Some(id) = self.command(n, asked) else { return };
+        let cursor = cursor.map(|cursor| cursor.parse().unwrap());
+        let subscription = Subscription { topics: patterns(&filters), cursor, rate: Rate(rate) };
+        let reply = granted(form_of(self.clients[n].reader.form), id);
         if let Line::Stream(stream) = &self.clients[n].line {
-            let subscribed = self.shards[stream.shard].subscribe(stream.key, &subscription, granted(form, id), now_ms);
+            let subscribed = self.shards[stream.shard].subscribe(stream.key, &subscription, reply, self.now_ms);
             subscribed.expect("the caps are wide");
         }
     }
 
-    fn command(&mut self, n: usize, asked: impl FnOnce(&Reader) -> Asked) -> Option<u64> {
+    fn any_rate(&mut self) -> u32 {
+        let at = self.random.random_range(0..RATES_HZ.len());
+        if self.chance(self.shape.paced_percent) { RATES_HZ[at] } else { 0 }
+    }
+
+    fn any_linger_ms(&mut self) -> u32 {
+        let at = self.random.random_range(0..LINGERS_MS.len());
+        if self.chance(self.shape.paced_percent) { LINGERS_MS[at] } else { 0 }
+    }
+
+    fn command(&mut self, n: usize, asked: Asked) -> Option<u64> {
         let client = &mut self.clients[n];
         client.stream()?;
         self.requests += 1;
-        let asked = asked(&client.reader);
         client.reader.asks(self.requests, asked);
         Some(self.requests)
     }
@@ -142,7 +158,10 @@ impl World {
     pub fn subscribe_more(&mut self) {
         let mut more = self.any_filters();
         let Some(n) = self.any_commander() else { return };
-        more.subtract(&self.clients[n].wanted);
+        // Again with another rate, or only what is new.
+        if self.shape.paced_percent == 0 || self.chance(70) {
+            more.subtract(&self.clients[n].wanted);
+        }
         if !more.is_empty() {
             self.clients[n].wanted.extend(&more);
             self.subscribe(n, more, None);
@@ -162,22 +181,27 @@ impl World {
 
     pub fn unsubscribe(&mut self, n: usize, filters: Filters) {
         self.clients[n].wanted.subtract(&filters);
-        let Some(id) = self.command(n, |_| Asked::Unsub(filters.clone())) else { return };
+        let Some(id) = self.command(n, Asked::Unsub(filters.clone())) else { return };
         let reply = granted(framing::Form::WebSocket, id);
         if let Line::Stream(stream) = &self.clients[n].line {
-            self.shards[stream.shard].unsubscribe(stream.key, &patterns(&filters), reply, self.now_ms);
+            let given_up = self.shards[stream.shard].unsubscribe(stream.key, &patterns(&filters), reply, self.now_ms);
+            given_up.expect("the caps are wide");
         }
     }
 
-    /// `set` of `num` and `ids`.
-    pub fn change_form(&mut self) {
+    /// `set` of anything.
+    pub fn change_terms(&mut self) {
         let Some(n) = self.any_commander() else { return };
         let (num_string, ids) = (self.random.random(), self.random.random());
-        let Some(id) = self.command(n, |_| Asked::Set { num_string, ids }) else { return };
+        let rate = if self.chance(self.shape.paced_percent) { Some(self.any_rate()) } else { None };
+        let Some(id) = self.command(n, Asked::Set { num_string, ids, rate }) else { return };
+        let linger_ms = Some(self.any_linger_ms());
+        let (num_string, ids, rate) = (Some(num_string), Some(ids), rate.map(Rate));
+        let alteration = Alteration { num_string, ids, linger_ms, rate, topics: None };
         let reply = granted(framing::Form::WebSocket, id);
         if let Line::Stream(stream) = &self.clients[n].line {
-            let core = &mut self.shards[stream.shard];
-            core.reframe(stream.key, Some(num_string), Some(ids), reply, self.now_ms);
+            let altered = self.shards[stream.shard].alter(stream.key, &alteration, reply, self.now_ms);
+            altered.expect("the caps are wide");
         }
     }
 
@@ -264,7 +288,7 @@ impl World {
     pub fn drain_some(&mut self) {
         let shard = self.any_shard();
         let core = &mut self.shards[shard];
-        core.settle(self.now_ms);
+        core.flush(self.now_ms);
         let keys = core.keys();
         if keys.is_empty() || self.random.random_bool(0.3) {
             tell(|| format!("shard {shard} drains"));

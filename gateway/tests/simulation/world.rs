@@ -6,7 +6,7 @@ use crate::streams::{Client, Line};
 use crate::wire::SimulatedWire;
 use fanwire::log::{Epoch, Log};
 use fanwire::sequencer::{KindRule, KindRules, Sequencer};
-use fanwire::shard::{Core, CoreSettings};
+use fanwire::shard::{Core, CoreSettings, Paces};
 use fanwire::store::{Kind, Store};
 use feeds::model::Pattern;
 use rand::rngs::SmallRng;
@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub const SHARDS: usize = 2;
+pub const RATES_HZ: [u32; 3] = [1, 4, 20];
+pub const LINGERS_MS: [u32; 2] = [20, 100];
 
 pub struct World {
     pub random: SmallRng,
@@ -102,7 +104,7 @@ impl World {
             74..84 => self.connect_or_ask(),
             84..88 => self.subscribe_more(),
             88..90 => self.unsubscribe_some(),
-            90..91 => self.change_form(),
+            90..91 => self.change_terms(),
             91..95 => self.cut_a_client(),
             95..97 => self.beat(),
             97..98 => self.remember_or_compare(),
@@ -117,7 +119,7 @@ impl World {
         let now_ms = self.now_ms;
         let core = &mut self.shards[shard];
         core.settle(now_ms);
-        core.serve_polls(now_ms);
+        core.serve_due(now_ms);
         core.serve_ready(now_ms);
         for (key, id, reason) in core.take_ended() {
             if self.shards[shard].connection(key).is_some_and(|connection| connection.id == id) {
@@ -169,8 +171,12 @@ fn engine(random: &mut SmallRng, shape: &Shape) -> Engine {
         keep: shape.keep,
     });
     let sequencer = Sequencer::new(Arc::clone(&store), writer, KindRules::new(rules.into()), &shape.limits);
-    let settings =
-        CoreSettings { heartbeat_ms: 15_000, poll_gather_ms: shape.poll_gather_ms, limits: shape.limits.clone() };
+    let settings = CoreSettings {
+        heartbeat_ms: 15_000,
+        poll_gather_ms: shape.poll_gather_ms,
+        paces: Paces { rates_hz: RATES_HZ.into(), lingers_ms: LINGERS_MS.into() },
+        limits: shape.limits.clone(),
+    };
     let core = |n| {
         Core::new(Arc::clone(&store), Arc::clone(&log), settings.clone(), Arc::default(), (n as u64, SHARDS as u64))
     };
