@@ -303,7 +303,9 @@ impl<W: Wire> Core<W> {
             for link in links.into_iter().flatten().filter(|link| link.offset < gone.offset) {
                 let Some(segment) = self.pass.recall(link.position.segment, current, &self.log) else { continue };
                 let entry = &segment.entries[link.position.index as usize];
-                if entry.kind == EntryKind::Append || segment.lost_of(link.position.index).is_some() {
+                // STALE-TOLD: the marks between the events too.
+                let is_told = matches!(entry.kind, EntryKind::Append | EntryKind::Mark);
+                if is_told || segment.lost_of(link.position.index).is_some() {
                     let (position, kind, seq) = (link.position, entry.kind, entry.seq);
                     let event = Owed { position, topic: owed.topic, kind, seq };
                     rated.sets.iter().for_each(|set| self.sets.owe(*set, event, now_ms));
