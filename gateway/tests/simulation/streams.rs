@@ -80,9 +80,9 @@ impl World {
             self.clients[n].wanted = filters.clone();
             return self.subscribe(n, filters, cursor);
         }
-        if rest_first && resumed && !rest.is_empty() {
-            // What was held of these is not asserted, and told anew.
-            self.clients[n].reader.held.retain(|topic, _| !rest.matches(topic));
+        // What is held already is asserted first, lest it be told anew.
+        let overlap = self.clients[n].reader.held.keys().any(|topic| rest.matches(topic));
+        if rest_first && resumed && !rest.is_empty() && !overlap {
             self.subscribe(n, rest, None);
             return self.subscribe(n, covered, cursor);
         }
