@@ -308,8 +308,16 @@ impl<W: Wire> Core<W> {
         {
             self.hand_out_to_set(owing, None, now_ms);
         }
-        let member = self.connections[key.0].member;
-        self.connections[key.0].framing = self.sets.get(set).terms.framing;
+        let framing = self.sets.get(set).terms.framing;
+        let connection = &mut self.connections[key.0];
+        if connection.framing.quiet && !framing.quiet {
+            // Invariant CURSOR-TRUE: what is pending comes before the `ok` by which the client gives up what is throttled, so it
+            // states no cursor yet.
+            connection.backlog().owes_at.get_or_insert(false);
+            self.ready.push(key);
+        }
+        let member = connection.member;
+        connection.framing = framing;
         let members = &mut self.sets.get_mut(set).members;
         let place = members.len() as u32;
         members.push(key);
