@@ -138,6 +138,9 @@ impl Sequencer {
 
     /// The first half of a commit.
     pub fn store_snapshots(&mut self) {
+        if let Some(last) = self.draft.len().checked_sub(1) {
+            self.store.begin(self.log.next_offset(last));
+        }
         for id in std::mem::take(&mut self.touched) {
             let record = &mut self.records[id.index()];
             record.touched = false;

@@ -138,6 +138,7 @@ impl Backlog {
     pub fn lag(&mut self) {
         // An end ends the wait that an entry before it began here; a wait from before is for a later life.
         let mut begun = HashSet::new();
+        let mut lowered = HashMap::new();
         for item in std::mem::take(&mut self.pending) {
             match item {
                 Item::Entry(owed) => {
@@ -149,10 +150,18 @@ impl Backlog {
                     self.joining.remove(&owed.topic);
                     if self.wait(owed.topic, Waiting::newest(Why::Lag, basis)) {
                         begun.insert(owed.topic);
+                    } else if !begun.contains(&owed.topic)
+                        && let Some(before) = self.lower(owed.topic, owed.seq_before())
+                    {
+                        lowered.entry(owed.topic).or_insert(before);
                     }
                     continue;
                 }
                 Item::Gone(ref gone) if begun.remove(&gone.topic) => self.stop_waiting(gone.topic),
+                Item::Gone(ref gone) => {
+                    let before = lowered.remove(&gone.topic);
+                    before.into_iter().for_each(|before| drop(self.waiting.insert(gone.topic, before)));
+                }
                 _ => {}
             }
             self.pending.push_back(item);
@@ -183,6 +192,19 @@ impl Backlog {
         vacant.insert(waiting);
         self.line.push_back(topic);
         true
+    }
+
+    /// A topic waits on the ground that the reader would be given entries that it will not be given: what it is told is
+    /// counted from before them. Returns how it waited until now, if that changed.
+    fn lower(&mut self, topic: TopicId, seq: Seq) -> Option<Waiting> {
+        let waiting = self.waiting.get_mut(&topic)?;
+        match waiting.basis {
+            Basis::Delivered(counted) if counted > seq => {
+                let lower = Waiting { basis: Basis::Delivered(seq), ..*waiting };
+                Some(std::mem::replace(waiting, lower))
+            }
+            _ => None,
+        }
     }
 
     /// The topic's class changed: its newest state is to be told, not that of a tick.
@@ -219,12 +241,15 @@ impl Backlog {
         self.stop_snapshots();
     }
 
-    /// Drops the line of waiting topics and the `at` after it.
+    /// Drops the line of waiting topics: the connection ends. It is not whole any more, and the `at` that would make it so
+    /// stays owed: what is still written states no cursor.
     pub fn stop_snapshots(&mut self) {
+        if !self.is_live() {
+            self.owes_at.get_or_insert(false);
+        }
         self.line.clear();
         self.waiting.clear();
         self.joining.clear();
-        self.take_at();
     }
 
     /// The topic got its snapshot, died, or is not wanted any more.

@@ -45,7 +45,8 @@ pub struct Core<W> {
     reader: Reader,
     /// Everything up to here was read and handed out.
     pub(super) position: Offset,
-    /// Older cursors get everything anew: this shard does not know what died before.
+    /// Older cursors get everything anew: this shard does not know what died before. For a moment after it was overtaken the
+    /// position is before that too, and no cursor may be stated.
     pub(super) known_from: Offset,
     pub(super) index: Index,
     pub(super) sets: Sets,
@@ -271,10 +272,12 @@ impl<W: Wire> Core<W> {
         let old = std::mem::take(&mut self.index);
         // The head first, then the snapshots: what comes between is read again from the log, and nothing is missed.
         (self.reader, self.position) = self.log.reader_at_head();
-        self.known_from = self.position;
         for snapshot in self.store.all() {
             self.index.learn(&snapshot);
         }
+        // Invariant CURSOR-TRUE: of a topic whose end is in the store but not in the log yet, the table knows nothing, though it
+        // lives at the position. So the table is true from where the log says what the store shows.
+        self.known_from = self.position.max(self.store.shown());
         self.sets.recover(&mut self.index);
         self.resync_all(&old, now_ms);
         self.tell_limited();

@@ -135,6 +135,9 @@ impl<W: Wire> Core<W> {
                 // Held back by its latency budget: it comes before any snapshot and before any `at`.
                 self.hand_out_to_set(set, None, now_ms);
                 continue;
+            } else if self.position < self.known_from {
+                // The topic table is ahead of the log: the segment is on its way.
+                return true;
             } else if let Some((topic, waiting)) = backlog.first_waiting() {
                 match self.next_snapshot(key, topic, waiting) {
                     Next::Hold => return true,

@@ -127,6 +127,9 @@ impl<W: Wire> Core<W> {
         if let Some(body) = self.bodies.find(&question) {
             return PollAnswer::Body(body);
         }
+        if self.position < self.known_from {
+            return PollAnswer::Hold;
+        }
         let answer = self.answer(&self.sets.get(set).topics, from);
         let nothing = answer.entries.is_empty() && answer.snapshots.is_empty() && !answer.full;
         if nothing && from.is_some() {

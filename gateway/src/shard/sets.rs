@@ -265,6 +265,9 @@ impl Sets {
             if !std::mem::replace(&mut set.lingers, true) {
                 self.lingers.wait(key, set.terms.linger_ms, owed.position.segment, now_ms);
             }
+            if set.owed.last().is_some_and(|last| last.position.segment > owed.position.segment) {
+                self.lingers.keep(set.terms.linger_ms, owed.position.segment);
+            }
             if set.owed.len() == LINGER_ENTRIES_MAX {
                 self.marked.push(key);
             }

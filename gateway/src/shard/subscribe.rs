@@ -266,7 +266,8 @@ impl<W: Wire> Core<W> {
     }
 
     /// `ids=1` from now on: the client may hold topics that it went on with from a cursor, whose numbers it was never
-    /// given. They go before what is pending, since that is written in the new framing too.
+    /// given. They go before the entries that are pending, since these are written in the new framing too, but not before
+    /// control messages: the first of those may be the response head.
     fn name_topics(&mut self, key: ConnKey, set: SetKey) {
         let mut names = self.names_for(key, &self.sets.get(set).topics, &Answer::default());
         let connection = &mut self.connections[key.0];
@@ -281,7 +282,9 @@ impl<W: Wire> Core<W> {
             }
             Item::Gone(_) | Item::Control(_) => None,
         }));
-        names.into_iter().rev().for_each(|name| backlog.pending.push_front(Item::Control(name.into())));
+        let is_control = |item: &Item| matches!(item, Item::Control(_));
+        let place = backlog.pending.iter().position(|item| !is_control(item)).unwrap_or(backlog.pending.len());
+        names.into_iter().rev().for_each(|name| backlog.pending.insert(place, Item::Control(name.into())));
         self.ready.push(key);
     }
 
@@ -305,8 +308,16 @@ impl<W: Wire> Core<W> {
         {
             self.hand_out_to_set(owing, None, now_ms);
         }
-        let member = self.connections[key.0].member;
-        self.connections[key.0].framing = self.sets.get(set).terms.framing;
+        let framing = self.sets.get(set).terms.framing;
+        let connection = &mut self.connections[key.0];
+        if connection.framing.quiet && !framing.quiet {
+            // Invariant CURSOR-TRUE: what is pending comes before the `ok` by which the client gives up what is throttled, so it
+            // states no cursor yet.
+            connection.backlog().owes_at.get_or_insert(false);
+            self.ready.push(key);
+        }
+        let member = connection.member;
+        connection.framing = framing;
         let members = &mut self.sets.get_mut(set).members;
         let place = members.len() as u32;
         members.push(key);

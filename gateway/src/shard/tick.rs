@@ -289,10 +289,14 @@ impl<W: Wire> Core<W> {
     /// A throttled topic ended: what of its events was not told yet is owed now, before the end.
     pub(super) fn part(&mut self, owed: Owed, gone: Link, current: &Arc<Segment>, now_ms: i64) {
         let Some(indexed) = self.index.get_mut(owed.topic) else { return };
+        let born = indexed.born;
         for rated in &mut indexed.rated {
-            let from = rated.from;
             rated.lost = None;
             let before = rated.at.take();
+            // SNAPSHOT-FIRST: before the first tick of this life only those who joined meanwhile hold it. The others are told
+            // its birth first.
+            let is_told_whole = before.is_none();
+            let from = if is_told_whole { Offset(born.0 - 1) } else { rated.from };
             if !std::mem::take(&mut rated.held) {
                 continue;
             }
@@ -303,7 +307,10 @@ impl<W: Wire> Core<W> {
             for link in links.into_iter().flatten().filter(|link| link.offset < gone.offset) {
                 let Some(segment) = self.pass.recall(link.position.segment, current, &self.log) else { continue };
                 let entry = &segment.entries[link.position.index as usize];
-                if entry.kind == EntryKind::Append || segment.lost_of(link.position.index).is_some() {
+                // STALE-TOLD: the marks between the events too.
+                let is_told = matches!(entry.kind, EntryKind::Append | EntryKind::Mark)
+                    || (is_told_whole && matches!(entry.kind, EntryKind::Born | EntryKind::Delta | EntryKind::Reset));
+                if is_told || segment.lost_of(link.position.index).is_some() {
                     let (position, kind, seq) = (link.position, entry.kind, entry.seq);
                     let event = Owed { position, topic: owed.topic, kind, seq };
                     rated.sets.iter().for_each(|set| self.sets.owe(*set, event, now_ms));

@@ -7,14 +7,17 @@ mod snapshot;
 
 pub use snapshot::{Content, Event, Kind, Snapshot};
 
-use crate::log::TopicId;
+use crate::log::{Offset, TopicId};
 use arc_swap::ArcSwapOption;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Snapshots by dense topic id. The only module that touches arc-swap for states.
 #[derive(Debug, Default)]
 pub struct Store {
     slots: boxcar::Vec<ArcSwapOption<Snapshot>>,
+    /// Offset of the newest entry that a slot may show; the log may end before it for a moment.
+    shown: AtomicU64,
 }
 
 impl Store {
@@ -30,6 +33,17 @@ impl Store {
     /// All topics there are now, in no particular order.
     pub fn all(&self) -> impl Iterator<Item = Arc<Snapshot>> + '_ {
         self.slots.iter().filter_map(|(_, slot)| slot.load_full())
+    }
+
+    /// What was loaded before this call shows nothing beyond this offset. Whoever takes all topics for what there is has
+    /// to read the log so far first: of a topic that ended, nothing is left that would say when.
+    pub fn shown(&self) -> Offset {
+        Offset(self.shown.load(Ordering::Acquire))
+    }
+
+    /// The slots are about to show everything up to this offset. Sequencer only.
+    pub(crate) fn begin(&self, last: Offset) {
+        self.shown.store(last.0, Ordering::Release);
     }
 
     /// A new, empty slot. Sequencer only.
