@@ -496,7 +496,8 @@ impl Told<'_> {
     fn says(&self, word: &Word) -> bool {
         let same = (self.message.t, &*self.topic, self.seq) == (word.t, &*word.topic, word.seq);
         let is_event_reset = self.message.why == Some("reset") && self.data.is_array();
-        let data = if is_event_reset { word.data == serde_json::json!(self.message.lost) } else { word.data == self.data };
+        let data =
+            if is_event_reset { word.data == serde_json::json!(self.message.lost) } else { word.data == self.data };
         same && data && self.message.stale.filter(|_| word.t == "mark") == word.stale
     }
 }

@@ -81,11 +81,10 @@ pub fn hear<W: Wire>(core: &mut Core<W>, key: ConnKey, read: &[u8], now_ms: i64)
         && let Some(heard) = assembly.next(cap)?
     {
         left -= 1;
-        if !echo && !matches!(heard, Heard::Close(_)) && !has_budget(core, key, now_ms) {
-            command::refuse_unheard(core, key)?;
-            continue;
-        }
         match heard {
+            Heard::Ping(_) | Heard::Pong if !echo && !command::has_budget(core, key, now_ms) => {
+                command::refuse_superfluous(core, key, None)?;
+            }
             Heard::Ping(payload) => core.send_raw(key, frames::frame(frames::PONG, &payload)),
             Heard::Pong => {}
             Heard::Close(code) => return Err(answer_close(core, key, code)),
@@ -101,13 +100,6 @@ pub fn hear<W: Wire>(core: &mut Core<W>, key: ConnKey, read: &[u8], now_ms: i64)
         *slot = Some(assembly);
     }
     Ok(left > 0)
-}
-
-/// Whatever a client says costs one command, pings and unasked pongs too.
-fn has_budget<W: Wire>(core: &mut Core<W>, key: ConnKey, now_ms: i64) -> bool {
-    let limits = &core.settings().limits;
-    let (per_second, burst) = (limits.commands_per_second_max, limits.commands_burst_max);
-    core.connection(key).is_none_or(|connection| connection.commands.take(per_second, burst, now_ms))
 }
 
 /// The peer began the close: its code comes back, and that is the end.

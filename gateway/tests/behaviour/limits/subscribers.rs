@@ -59,7 +59,7 @@ pub(super) fn message_bytes(gateway: &Gateway) {
 }
 
 fn pings(count: usize) -> Vec<u8> {
-    frame(0x80 | TEXT, br#"{"op":"ping"}"#).repeat(count)
+    frame(0x80 | TEXT, br#"{"op":"ping","id":7}"#).repeat(count)
 }
 
 pub(super) fn commands(gateway: &Gateway) {
@@ -67,9 +67,9 @@ pub(super) fn commands(gateway: &Gateway) {
     socket.message_of("hello");
     socket.http.send(pings(3));
     let mut next = || Client::next(&mut socket, deadline()).unwrap().json;
-    assert_eq!((next(), next()), (json!({"t":"pong"}), json!({"t":"pong"})));
+    assert_eq!((next(), next()), (json!({"t":"pong","id":7}), json!({"t":"pong","id":7})));
     let error = next();
-    assert_eq!((&error["t"], &error["code"]), (&json!("error"), &json!("too_many_commands")));
+    assert_eq!((&error["t"], &error["code"], &error["id"]), (&json!("error"), &json!("too_many_commands"), &json!(7)));
     // The budget fills again, by one a second and no faster.
     let began = Instant::now();
     let mut obeyed = 0;
