@@ -159,8 +159,9 @@ impl Backlog {
                 }
                 Item::Gone(ref gone) if begun.remove(&gone.topic) => self.stop_waiting(gone.topic),
                 Item::Gone(ref gone) => {
-                    let before = lowered.remove(&gone.topic);
-                    before.into_iter().for_each(|before| drop(self.waiting.insert(gone.topic, before)));
+                    if let Some(before) = lowered.remove(&gone.topic) {
+                        self.waiting.insert(gone.topic, before);
+                    }
                 }
                 _ => {}
             }
