@@ -86,3 +86,15 @@ impl<W> Connection<W> {
         self.backlog.as_ref().is_some_and(|backlog| backlog.blocked)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shard::Socket;
+
+    /// Cost: there are 10,000 of them, most of them idle. What is rare goes into a box that is there while it is needed.
+    #[test]
+    fn an_idle_connection_is_small() {
+        assert!(size_of::<Connection<Socket>>() <= 112);
+    }
+}
