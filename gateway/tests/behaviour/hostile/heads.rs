@@ -85,6 +85,7 @@ fn garbage_instead_of_http() {
         assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 400"), "{}", String::from_utf8_lossy(&answer));
     }
     // Bytes that could become a head are waited for, and no longer than for any head.
+    siege.process.await_metric("fanwire_closes_total", "", |closed| closed >= garbage.len() as f64);
     let named = |reason| siege.process.metric("fanwire_closes_total", reason);
     assert_eq!(named("\"bad_head\"") + named("\"head_timeout\""), garbage.len() as f64);
     assert!(named("\"bad_head\"") >= 100.0);
