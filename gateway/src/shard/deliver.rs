@@ -271,7 +271,8 @@ fn share_out<W: Wire>(
                 Written::All => {
                     ShardCounters::add(&counters.deliveries[connection.transport as usize], share.len() as u64);
                 }
-                Written::Short(taken) => spill(connection, share, taken, counters),
+                // In the framing that was written: the connection's own may be another already, if it is about to leave.
+                Written::Short(taken) => spill(connection, share, set.terms.framing, taken, counters),
                 Written::Dead => fared.dead.push(member),
             }
             continue;
