@@ -79,6 +79,7 @@ impl<W: Wire> Core<W> {
         }
         let moved = self.moved(old, new);
         let was_streaming = old.is_some();
+        self.connections[key.0].told_from = self.position;
         self.move_to(key, new, now_ms);
         self.owe(key, &gained, answer, subscription, was_streaming, reply);
         self.hold_throttled(key, &gained, now_ms);
@@ -218,6 +219,7 @@ impl<W: Wire> Core<W> {
         if moved.is_empty() {
             return;
         }
+        self.connections[key.0].told_from = self.position;
         let backlog = self.connections[key.0].backlog();
         let (mut joins, mut waits) = (Vec::new(), Vec::new());
         for &Moved { topic, rate, held, whole } in moved {

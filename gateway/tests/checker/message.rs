@@ -67,7 +67,10 @@ impl Body<'_> {
 #[derive(Debug)]
 pub enum Piece {
     /// `id`: the block's, on SSE.
-    Message { text: String, id: Option<String> },
+    Message {
+        text: String,
+        id: Option<String>,
+    },
     Ping(Vec<u8>),
     Close(u16),
 }

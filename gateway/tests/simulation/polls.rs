@@ -147,7 +147,8 @@ impl World {
         for _ in 0..20_000 {
             // The body of a snapshot is true as of its set, whatever else happened.
             let reader = &self.clients[n].reader;
-            let is_there = reader.is_at_the_end(&self.truth) || (reader.form == Form::Polling && reader.cursor.is_some());
+            let is_there =
+                reader.is_at_the_end(&self.truth) || (reader.form == Form::Polling && reader.cursor.is_some());
             if is_there && matches!(self.clients[n].line, Line::Off) && !reader.in_force.is_empty() {
                 return;
             }

@@ -117,7 +117,8 @@ impl Shape {
     /// A hundred topics, many clients, a long log.
     fn crowded(base: Shape, random: &mut SmallRng) -> Shape {
         let names = (0..100).map(|n| format!("{}.g{}.{n}", ["quote", "score", "trade", "any"][n % 4], n % 7)).collect();
-        let mut filters: Vec<String> = (0..100).map(|n| format!("{}.g{}.{n}", ["quote", "trade"][n % 2], n % 7)).collect();
+        let mut filters: Vec<String> =
+            (0..100).map(|n| format!("{}.g{}.{n}", ["quote", "trade"][n % 2], n % 7)).collect();
         filters.extend((0..7).map(|n| format!("*.g{n}.*")));
         filters.extend(["quote.>", "any.>"].map(String::from));
         let limits = Limits {
