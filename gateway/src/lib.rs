@@ -10,6 +10,7 @@ pub mod framing;
 pub mod history;
 pub mod limits;
 pub mod log;
+pub mod memory;
 pub mod metrics;
 pub mod sequencer;
 pub mod shard;
