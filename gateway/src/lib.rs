@@ -8,6 +8,7 @@ pub mod command;
 pub mod config;
 pub mod framing;
 pub mod history;
+pub mod hooks;
 pub mod limits;
 pub mod log;
 pub mod memory;

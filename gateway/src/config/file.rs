@@ -29,6 +29,7 @@ pub struct ServerSection {
     pub origins: Vec<String>,
     pub page: bool,
     pub conformance_echo: bool,
+    pub test_hooks: bool,
 }
 
 impl Default for ServerSection {
@@ -44,6 +45,7 @@ impl Default for ServerSection {
             origins: Vec::new(),
             page: true,
             conformance_echo: false,
+            test_hooks: false,
         }
     }
 }

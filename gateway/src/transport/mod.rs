@@ -15,6 +15,7 @@ pub mod websocket;
 
 use crate::framing::{Form, Framing};
 use crate::history::History;
+use crate::hooks::TestHooks;
 use crate::limits::Limits;
 use crate::sequencer::Publish;
 use crate::shard::{Peer, SetKey, Shard, Subscription, Transport};
@@ -41,6 +42,8 @@ pub struct Context {
     pub page: bool,
     /// Serves `/conformance/echo`.
     pub conformance_echo: bool,
+    /// `None` unless the configuration has `test_hooks`.
+    pub hooks: Option<TestHooks>,
     pub draining: AtomicBool,
     /// Connections of all shards, in any phase.
     pub connections: AtomicUsize,
