@@ -10,6 +10,7 @@ pub mod clock;
 pub mod command;
 pub mod crowd;
 pub mod floor;
+pub mod idle;
 pub mod measure;
 pub mod payload;
 pub mod publisher;

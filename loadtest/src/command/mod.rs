@@ -3,6 +3,7 @@
 mod births;
 mod compare;
 mod floor;
+mod idle;
 mod launch;
 mod run;
 mod slow;
@@ -27,6 +28,8 @@ pub enum Command {
     Soak(soak::SoakArgs),
     /// Millions of topics born and retired, and what stays behind of them.
     Births(births::BirthsArgs),
+    /// Memory of connections that do nothing, item by item.
+    Idle(idle::IdleArgs),
     /// FLOOR-A: one send(2) per subscriber and message, and nothing else.
     Floor(floor::FloorArgs),
     /// Starts a program on one CPU, ended together with its parent.
@@ -41,6 +44,7 @@ pub fn run(command: Command) -> anyhow::Result<()> {
         Command::Slow(args) => slow::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Births(args) => births::run(&args),
+        Command::Idle(args) => idle::run(&args),
         Command::Floor(args) => floor::run(&args),
         Command::Launch(args) => launch::run(&args),
     }

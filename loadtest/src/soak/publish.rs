@@ -94,12 +94,12 @@ impl Board {
 
 /// The name of a topic that is born and retired.
 pub fn life(number: u64) -> String {
-    let head = if number % EVENT_LIVES == 0 { "trade" } else { "quote" };
+    let head = if number.is_multiple_of(EVENT_LIVES) { "trade" } else { "quote" };
     format!("{head}.soak.life.{number}")
 }
 
 pub fn write_birth(number: u64, lines: &mut Vec<u8>) {
-    let kind = if number % EVENT_LIVES == 0 { Kind::Event } else { Kind::State };
+    let kind = if number.is_multiple_of(EVENT_LIVES) { Kind::Event } else { Kind::State };
     write_line(kind, &life(number), Stamp { k: 1, sent_ns: now_ns() }, LIFE_DATA_BYTES, lines);
 }
 
