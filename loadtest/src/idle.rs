@@ -82,7 +82,8 @@ pub fn run(load: &IdleLoad, setting: &Setting) -> anyhow::Result<IdleReport> {
     let room = format!("connections_max = {}", load.subscribers + FIRST + 100);
     let target = Target::gateway(setting, &Plan::serving(server, &room))?;
     give_birth(target.address)?;
-    let first = (0..FIRST).map(|n| Client::open(load.transport, target.address, n)).collect::<anyhow::Result<Vec<_>>>()?;
+    let first =
+        (0..FIRST).map(|n| Client::open(load.transport, target.address, n)).collect::<anyhow::Result<Vec<_>>>()?;
     drop(first);
     let before = look(&target, load.rest)?;
     let mut steps = Vec::new();
@@ -194,7 +195,8 @@ fn memory(target: &Target) -> anyhow::Result<Value> {
 fn tcp_buffers() -> u64 {
     let text = fs::read_to_string("/proc/net/sockstat").unwrap_or_default();
     let line = text.lines().find(|line| line.starts_with("TCP:")).unwrap_or_default();
-    let pages: u64 = line.split_whitespace().skip_while(|word| *word != "mem").nth(1).and_then(|n| n.parse().ok()).unwrap_or(0);
+    let pages: u64 =
+        line.split_whitespace().skip_while(|word| *word != "mem").nth(1).and_then(|n| n.parse().ok()).unwrap_or(0);
     pages * rustix::param::page_size() as u64
 }
 

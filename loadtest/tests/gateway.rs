@@ -46,7 +46,8 @@ const SLOW: &str = "slow --subscribers 60 --around 1 --rate 200 --data-bytes 100
 #[test]
 fn slow_subscribers_return() {
     for (slow, transport) in [(1, "websocket"), (30, "sse")] {
-        let said = good(&format!("{SLOW} --slow {slow} --stall-ms 6000 --write-stall-ms 60000 --transport {transport}"));
+        let said =
+            good(&format!("{SLOW} --slow {slow} --stall-ms 6000 --write-stall-ms 60000 --transport {transport}"));
         let disturbed = said.lines().find(|line| line.contains("disturbed  ")).unwrap();
         assert!(disturbed.contains(&format!("· {slow}, 0, ")), "{said}");
     }

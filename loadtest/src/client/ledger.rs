@@ -58,7 +58,17 @@ impl Ledger {
     /// `topics`: the numbers of the topics subscribed to, sorted.
     pub fn new(prefix: &'static str, topics: &[u32]) -> Ledger {
         let told = topics.iter().map(|&topic| Told { topic, seq: None, k: 0 }).collect();
-        Ledger { prefix, told, greeted: false, missing: topics.len(), whole: false, behind: false, returns: 0, offset: 0, number: 0 }
+        Ledger {
+            prefix,
+            told,
+            greeted: false,
+            missing: topics.len(),
+            whole: false,
+            behind: false,
+            returns: 0,
+            offset: 0,
+            number: 0,
+        }
     }
 
     /// How often it lagged and was whole again.
@@ -217,7 +227,12 @@ fn seq_of(message: &Message<'_>) -> Result<u64, Breach> {
     message.seq.ok_or_else(|| breach("seq", message, "a number", "none"))
 }
 
-pub fn breach(what: &'static str, message: &Message<'_>, expected: impl Into<String>, got: impl Into<String>) -> Breach {
+pub fn breach(
+    what: &'static str,
+    message: &Message<'_>,
+    expected: impl Into<String>,
+    got: impl Into<String>,
+) -> Breach {
     let topic = (!message.topic.is_empty()).then(|| words(message.topic));
     Breach { what, topic, expected: expected.into(), got: got.into() }
 }
@@ -265,7 +280,8 @@ mod tests {
         assert_eq!(ledger.first_behind(|_| 5).unwrap().expected, "message 5");
         let lag =
             r#"{"t":"snap","topic":"trade.load.3","from":18,"seq":20,"why":"lag","lost":6,"data":[{"k":12,"sent":2}]}"#;
-        let (ledger, tally) = tell(&[HELLO, SNAP, AT, &append(9, 10, 20, &[2]), lag, AT, &append(20, 21, 40, &[13])]).unwrap();
+        let (ledger, tally) =
+            tell(&[HELLO, SNAP, AT, &append(9, 10, 20, &[2]), lag, AT, &append(20, 21, 40, &[13])]).unwrap();
         assert_eq!((tally.lags, tally.lost, ledger.returns()), (1, 6, 1));
         let early = tell(&[HELLO, SNAP, AT, lag, &append(20, 21, 40, &[13])]).unwrap_err();
         assert_eq!(early.expected, "none before the at that ends a lag");

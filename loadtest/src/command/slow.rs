@@ -1,7 +1,8 @@
 //! `fanwire-loadtest slow`: SLOW-ALONE, calm and disturbed runs in turn.
 
 use super::{save, say};
-use crate::slow::{SlowLoad, SlowReport};
+use crate::slow::SlowLoad;
+use crate::slow::report::SlowReport;
 use crate::target::Setting;
 use anyhow::ensure;
 use std::path::PathBuf;
@@ -31,6 +32,10 @@ pub fn run(args: &SlowArgs) -> anyhow::Result<()> {
         save(path, &report)?;
     }
     let most = args.p99_ratio_max.unwrap_or(f64::INFINITY);
-    ensure!(report.p99.median <= most, "the others' p99 is {:.2} × that of the calm runs, above {most}", report.p99.median);
+    ensure!(
+        report.p99.median <= most,
+        "the others' p99 is {:.2} × that of the calm runs, above {most}",
+        report.p99.median
+    );
     Ok(())
 }

@@ -294,7 +294,11 @@ impl Crowd {
             return Err(plain("time", "a whole subscriber", format!("none, of {:?}", slot.habit.topics)));
         }
         if now - slot.heard_ns > SILENCE_NS {
-            return Err(plain("time", "a sign of life", format!("none for {} ms", (now - slot.heard_ns) / MILLISECOND_NS)));
+            return Err(plain(
+                "time",
+                "a sign of life",
+                format!("none for {} ms", (now - slot.heard_ns) / MILLISECOND_NS),
+            ));
         }
         Ok(())
     }

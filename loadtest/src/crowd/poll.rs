@@ -94,7 +94,9 @@ mod tests {
 
     #[test]
     fn refusals() {
-        for bad in ["HTTP/1.1 400 No\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"] {
+        for bad in
+            ["HTTP/1.1 400 No\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"]
+        {
             assert!(next(bad.as_bytes()).is_err(), "{bad}");
         }
     }

@@ -95,7 +95,7 @@ impl SoakLoad {
 
     fn plan(&self) -> Plan {
         let limits = format!(
-            "connections_max = {}\npending_entries_max = 1024\nlog_bytes_max = {LOG_BYTES_MAX}\n\
+            "connections_max = {}\npending_entries_max = 256\nlog_bytes_max = {LOG_BYTES_MAX}\n\
              write_stall_ms = {WRITE_STALL_MS}",
             self.subscribers * 2 + 100
         );
@@ -132,7 +132,9 @@ impl SoakLoad {
                 n if n < self.slow => (names, stalls) = (vec![names[0], FLOOD], true),
                 n if n < self.slow + share => ways.push(Way::LongPoll),
                 n if n < self.slow + 2 * share => ways = vec![Way::LongPoll],
-                n if n < self.slow + 4 * share => patterns = vec!["quote.binance.*", "trade.binance.*", "score.nhl.*", "feed.*"],
+                n if n < self.slow + 4 * share => {
+                    patterns = vec!["quote.binance.*", "trade.binance.*", "score.nhl.*", "feed.*"]
+                }
                 n if n < self.slow + 4 * share + self.life_readers => (names, patterns) = (Vec::new(), vec![LIVES]),
                 _ => {}
             }
@@ -211,10 +213,21 @@ impl Soak<'_> {
         let Sample { at_s, resident, allocated, open_files, connections, topics, server_cpu, client_cpu, .. } = sample;
         let Doings { arrivals, resumes, stalls, ended, open, .. } = self.crowd.doings;
         let mb = |bytes: &u64| *bytes as f64 / 1e6;
-        let mut line = format!("{at_s:>6.0} s  {open} open ({connections} streams), {arrivals} came ({resumes} back), ");
+        let mut line =
+            format!("{at_s:>6.0} s  {open} open ({connections} streams), {arrivals} came ({resumes} back), ");
         // Writing to a String cannot fail.
-        let _ = write!(line, "{stalls} stalls, {ended} ended; {} born, {topics} topics; ", self.board.births.load(Ordering::Relaxed));
-        let _ = write!(line, "{} messages; CPU {:.0}% + {:.0}%; ", self.crowd.tally.deliveries, server_cpu * 100.0, client_cpu * 100.0);
+        let _ = write!(
+            line,
+            "{stalls} stalls, {ended} ended; {} born, {topics} topics; ",
+            self.board.births.load(Ordering::Relaxed)
+        );
+        let _ = write!(
+            line,
+            "{} messages; CPU {:.0}% + {:.0}%; ",
+            self.crowd.tally.deliveries,
+            server_cpu * 100.0,
+            client_cpu * 100.0
+        );
         let _ = write!(line, "resident {:.1} MB, allocated {:.1} MB, {open_files} files", mb(resident), mb(allocated));
         line
     }

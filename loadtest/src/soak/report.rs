@@ -75,7 +75,10 @@ pub fn failures(report: &SoakReport, page: &Page) -> Vec<String> {
     let (growth, most) = (report.allocated_growth / 1024.0 / 1024.0, report.load.growth_mib_max);
     hold(growth <= most, format!("allocated memory grew by {growth:.1} MiB after the warm-up, above {most}"));
     let cuts = report.seconds as u64 / report.load.cut_s;
-    hold(report.feed_dials > cuts.saturating_sub(1), format!("{} dials, though the feeds were cut {cuts} times", report.feed_dials));
+    hold(
+        report.feed_dials > cuts.saturating_sub(1),
+        format!("{} dials, though the feeds were cut {cuts} times", report.feed_dials),
+    );
     failures
 }
 
@@ -91,20 +94,38 @@ impl SoakReport {
         row("latency p50 p90 p99 p99.9 max", self.latency_ms.to_string());
         let Self { arrivals, resumes, full, leaves, stalls, ended, lags, lags_of_readers, lost, .. } = self;
         row("connections", format!("{arrivals} came ({resumes} with a cursor, {full} told anew), {leaves} left"));
-        row("slow ones", format!("{stalls} stalls, {ended} ended; {lags} lags ({lags_of_readers} of who always reads), {lost} events told lost"));
+        row(
+            "slow ones",
+            format!(
+                "{stalls} stalls, {ended} ended; {lags} lags ({lags_of_readers} of who always reads), {lost} events told lost"
+            ),
+        );
         row("topics", format!("{} born, {} retired", self.births, self.retirements));
         row("publish requests", self.publish_requests.to_string());
         row("feeds", format!("{} dials, {} failed fetches", self.feed_dials, self.feed_fetch_failures));
-        let closes: Vec<String> = self.closes.iter().filter(|(_, n)| *n > 0).map(|(reason, n)| format!("{reason} {n}")).collect();
+        let closes: Vec<String> =
+            self.closes.iter().filter(|(_, n)| *n > 0).map(|(reason, n)| format!("{reason} {n}")).collect();
         row("closes", closes.join(", "));
-        row("CPU", format!("server {:.0}%, crowd and publisher {:.0}%", self.server_cpu * 100.0, self.client_cpu * 100.0));
+        row(
+            "CPU",
+            format!("server {:.0}%, crowd and publisher {:.0}%", self.server_cpu * 100.0, self.client_cpu * 100.0),
+        );
         let mib = |bytes: f64| bytes / 1024.0 / 1024.0;
-        row("growth after warm-up", format!("allocated {:.2} MiB, resident {:.2} MiB", mib(self.allocated_growth), mib(self.resident_growth)));
-        row("open files at the end", format!("{} with {} connections", self.open_files_at_end, self.connections_at_end));
+        row(
+            "growth after warm-up",
+            format!("allocated {:.2} MiB, resident {:.2} MiB", mib(self.allocated_growth), mib(self.resident_growth)),
+        );
+        row(
+            "open files at the end",
+            format!("{} with {} connections", self.open_files_at_end, self.connections_at_end),
+        );
         for failure in &self.failures {
             row("FAILED", failure.clone());
         }
-        row("verdict", if self.failures.is_empty() { "good".into() } else { format!("{} failures", self.failures.len()) });
+        row(
+            "verdict",
+            if self.failures.is_empty() { "good".into() } else { format!("{} failures", self.failures.len()) },
+        );
         out
     }
 }
