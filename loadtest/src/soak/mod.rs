@@ -52,7 +52,7 @@ pub struct SoakLoad {
     #[arg(long, default_value_t = 10_000, value_name = "N")]
     pub subscribers: usize,
     /// How many of them stop reading now and then
-    #[arg(long, default_value_t = 100, value_name = "N")]
+    #[arg(long, default_value_t = 60, value_name = "N")]
     pub slow: usize,
     /// Connections that end, and are followed by others, per second
     #[arg(long, default_value_t = 200, value_name = "HZ")]
@@ -64,7 +64,7 @@ pub struct SoakLoad {
     #[arg(long, default_value_t = 40, value_name = "HZ")]
     pub rate: u64,
     /// Messages per second on the topic of the slow ones
-    #[arg(long, default_value_t = 100, value_name = "HZ")]
+    #[arg(long, default_value_t = 300, value_name = "HZ")]
     pub flood: u64,
     /// Topics born, and retired, per second
     #[arg(long, default_value_t = 2_800, value_name = "HZ")]
@@ -95,7 +95,7 @@ impl SoakLoad {
 
     fn plan(&self) -> Plan {
         let limits = format!(
-            "connections_max = {}\npending_entries_max = 256\nlog_bytes_max = {LOG_BYTES_MAX}\n\
+            "connections_max = {}\npending_entries_max = 1024\nlog_bytes_max = {LOG_BYTES_MAX}\n\
              write_stall_ms = {WRITE_STALL_MS}",
             self.subscribers * 2 + 100
         );

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 const DATA_BYTES: usize = 120;
 const LIFE_DATA_BYTES: usize = 60;
 /// Bytes of one message of the flood, which slow subscribers cannot take in time.
-const FLOOD_DATA_BYTES: usize = 1_000;
+const FLOOD_DATA_BYTES: usize = 300;
 /// How long the publisher rests between two looks at the clock.
 const REST_NS: u64 = MILLISECOND_NS;
 /// Lines in one chunk.
