@@ -6,6 +6,7 @@ use super::counters::Transport;
 use super::sets::SetKey;
 use crate::close::CloseReason;
 use crate::framing::Framing;
+use crate::log::Offset;
 use std::io::{self, IoSlice};
 
 /// Index of a connection in its shard; reused after it is gone.
@@ -48,6 +49,8 @@ pub struct Connection<W> {
     pub limited: bool,
     /// `None` until the first subscription.
     pub set: Option<SetKey>,
+    /// Where its last subscription, or change of rates, found the log: no older cursor is true of it.
+    pub told_from: Offset,
     /// Where it stands in its set's members.
     pub member: u32,
     /// Errors answered so far; past the budget it is closed.

@@ -148,8 +148,10 @@ impl<W: Wire> Core<W> {
                 // Whole at the next tick.
                 return false;
             } else if let Some(full) = backlog.take_at() {
-                self.push_at(key, full);
-                continue;
+                if self.push_at(key, full) {
+                    continue;
+                }
+                return false;
             } else {
                 connection.backlog = None;
                 return false;
@@ -180,13 +182,23 @@ impl<W: Wire> Core<W> {
     }
 
     /// Queues the `at` of a connection that was delivered everything that its classes have ticked.
-    fn push_at(&mut self, key: ConnKey, full: bool) {
-        let Some(connection) = self.connections.get_mut(key.0).filter(|connection| !connection.limited) else { return };
+    /// False if the connection has to wait for a tick: a class has changes to tell from before the connection was told its
+    /// topics, and a cursor from before then would bring back what it was never told.
+    fn push_at(&mut self, key: ConnKey, full: bool) -> bool {
+        let Some(connection) = self.connections.get_mut(key.0).filter(|connection| !connection.limited) else {
+            return true;
+        };
         let through = connection.set.map_or(self.position, |set| self.through(self.sets.get(set)));
-        let cursor = cursor(self.log.epoch(), through);
         let connection = &mut self.connections[key.0];
+        if through < connection.told_from {
+            connection.backlog().owes_at = Some(full);
+            self.sets.classes.joiners.push(key);
+            return false;
+        }
+        let cursor = cursor(self.log.epoch(), through);
         let message = wrap(connection.framing.form, &at(&cursor, full), Some(&cursor));
         connection.backlog().push_control(message);
+        true
     }
 
     /// The snapshot that the topic at the head of the line gets, if it can be told now.
@@ -271,7 +283,8 @@ fn share_out<W: Wire>(
                 Written::All => {
                     ShardCounters::add(&counters.deliveries[connection.transport as usize], share.len() as u64);
                 }
-                Written::Short(taken) => spill(connection, share, taken, counters),
+                // In the framing that was written: the connection's own may be another already, if it is about to leave.
+                Written::Short(taken) => spill(connection, share, set.terms.framing, taken, counters),
                 Written::Dead => fared.dead.push(member),
             }
             continue;

@@ -79,6 +79,7 @@ impl<W: Wire> Core<W> {
         }
         let moved = self.moved(old, new);
         let was_streaming = old.is_some();
+        self.connections[key.0].told_from = self.position;
         self.move_to(key, new, now_ms);
         self.owe(key, &gained, answer, subscription, was_streaming, reply);
         self.hold_throttled(key, &gained, now_ms);
@@ -218,8 +219,9 @@ impl<W: Wire> Core<W> {
         if moved.is_empty() {
             return;
         }
+        self.connections[key.0].told_from = self.position;
         let backlog = self.connections[key.0].backlog();
-        let mut joins = Vec::new();
+        let (mut joins, mut waits) = (Vec::new(), Vec::new());
         for &Moved { topic, rate, held, whole } in moved {
             let basis = |held: Held| Waiting::newest(Why::Rate, Basis::Delivered(held.seq));
             match backlog.joining.remove(&topic) {
@@ -230,8 +232,15 @@ impl<W: Wire> Core<W> {
                 None if rate.is_throttled() => joins.push((topic, rate, held)),
                 None => {}
             }
+            if rate.is_throttled() && backlog.is_waiting(topic) {
+                waits.push((topic, rate));
+            }
         }
         backlog.owes_at.get_or_insert(false);
+        for (topic, rate) in waits {
+            // It may hold a former state, or life: the class has to tell the end.
+            self.hold_until_tick(topic, rate, now_ms);
+        }
         for (topic, rate, held) in joins {
             self.join(key, topic, rate, held, now_ms);
         }

@@ -304,17 +304,28 @@ impl<W: Wire> Core<W> {
             let links = if is_state { None } else { self.log.entries_after(from, gone, PARTING_EVENTS_MAX) };
             let missed = before.filter(|_| !is_state && links.is_none()).map(|before| owed.seq.0 - before.seq.0);
             ShardCounters::add(&self.counters.lost_events, missed.unwrap_or(0));
+            let mut events = Vec::new();
             for link in links.into_iter().flatten().filter(|link| link.offset < gone.offset) {
                 let Some(segment) = self.pass.recall(link.position.segment, current, &self.log) else { continue };
                 let entry = &segment.entries[link.position.index as usize];
-                // STALE-TOLD: the marks between the events too.
-                let is_told = matches!(entry.kind, EntryKind::Append | EntryKind::Mark)
-                    || (is_told_whole && matches!(entry.kind, EntryKind::Born | EntryKind::Delta | EntryKind::Reset));
-                if is_told || segment.lost_of(link.position.index).is_some() {
-                    let (position, kind, seq) = (link.position, entry.kind, entry.seq);
-                    let event = Owed { position, topic: owed.topic, kind, seq };
-                    rated.sets.iter().for_each(|set| self.sets.owe(*set, event, now_ms));
+                let is_reset = segment.lost_of(link.position.index).is_some();
+                match entry.kind {
+                    // STALE-TOLD: the marks between the events too.
+                    EntryKind::Append | EntryKind::Mark => {}
+                    EntryKind::Born if is_told_whole => {}
+                    EntryKind::Reset if is_reset => {}
+                    // Of a state nobody needs more than its end.
+                    EntryKind::Delta | EntryKind::Reset => {
+                        events.clear();
+                        break;
+                    }
+                    _ => continue,
                 }
+                let (position, kind, seq) = (link.position, entry.kind, entry.seq);
+                events.push(Owed { position, topic: owed.topic, kind, seq });
+            }
+            for event in events {
+                rated.sets.iter().for_each(|set| self.sets.owe(*set, event, now_ms));
             }
             rated.sets.iter().for_each(|set| self.sets.owe(*set, owed, now_ms));
         }

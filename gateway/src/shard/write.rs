@@ -135,8 +135,14 @@ pub(super) fn write_all<W: Wire>(
 
 /// The wire took `taken` bytes of the run: the rest of the frame it cut stays with the connection as bytes, the entries
 /// after it as positions.
-pub(super) fn spill<W>(connection: &mut Connection<W>, share: &Share<'_>, taken: usize, counters: &ShardCounters) {
-    let (framing, transport) = (connection.framing, connection.transport);
+pub(super) fn spill<W>(
+    connection: &mut Connection<W>,
+    share: &Share<'_>,
+    framing: Framing,
+    taken: usize,
+    counters: &ShardCounters,
+) {
+    let transport = connection.transport;
     let backlog = connection.backlog();
     // The kernel noted the short write, so a writable edge follows.
     backlog.blocked = true;

@@ -12,7 +12,8 @@ pub mod trace;
 mod truth;
 
 pub use filters::Filters;
-pub use message::Unframed;
+#[allow(unused_imports)] // Why: pings come over real sockets alone.
+pub use message::{Piece, Unframed};
 pub use reader::{Asked, Form, Reader};
 pub use truth::{Act, Truth};
 
@@ -20,4 +21,16 @@ pub use truth::{Act, Truth};
 pub fn offset_of(cursor: &str) -> u64 {
     let offset = cursor.split_once(':').and_then(|(_, offset)| offset.parse().ok());
     offset.unwrap_or_else(|| panic!("{cursor:?} is no cursor"))
+}
+
+/// SAME-WORDS: readers that went on from the same cursor hold the same, and were told the same where entries answered.
+pub fn assert_same_words(readers: &[Reader]) {
+    let [first, others @ ..] = readers else { return };
+    let by_entries = |reader: &Reader| reader.whys.keys().all(|why| matches!(&**why, "born" | "reset"));
+    for other in others {
+        assert_eq!(first.held, other.held, "{:?} and {:?} end up the same", first.form, other.form);
+        if by_entries(first) && by_entries(other) {
+            assert_eq!(first.words, other.words, "{:?} and {:?} are told the same", first.form, other.form);
+        }
+    }
 }

@@ -156,6 +156,15 @@ impl Reader {
         self.resumed_from.as_deref()
     }
 
+    /// The same client with another form, about to go on from its cursor.
+    pub fn take_up(&self, form: Form) -> Reader {
+        let mut reader = self.clone();
+        reader.ended();
+        (reader.name, reader.form, reader.num_string) = (format!("{form:?} from {:?}", self.cursor), form, false);
+        reader.whys.clear();
+        reader
+    }
+
     pub fn is_waiting_for_ok(&self) -> bool {
         !self.asked.is_empty()
     }
@@ -325,8 +334,7 @@ impl Reader {
         if cursor.split(':').next() != Some(&self.epoch) {
             self.fail("a cursor of another epoch", &cursor);
         }
-        // A rate class may state from before its member joined: less than it could, and nothing is lost by it.
-        if offset < self.floor && self.throttled.is_empty() {
+        if offset < self.floor {
             self.fail(&format!("the cursor falls below {}", self.floor), &cursor);
         }
         if full {

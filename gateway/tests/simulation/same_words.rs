@@ -1,7 +1,7 @@
 //! SAME-WORDS: clients of different forms that go on from the same cursor, side by side. Where entries answer it they
 //! are told the same words; in any case they end up with the same states.
 
-use crate::checker::{Filters, Form, Reader, trace::tell};
+use crate::checker::{Filters, Form, Reader, assert_same_words, trace::tell};
 use crate::streams::{Client, Line};
 use crate::world::World;
 
@@ -37,21 +37,11 @@ impl World {
         self.commit();
         let shard = self.any_shard();
         let readers = FORMS.map(|form| self.go_on(&self.memories[at].clone(), form, shard));
-        let [first, others @ ..] = &readers;
-        let by_entries = |reader: &Reader| reader.whys.keys().all(|why| matches!(&**why, "born" | "reset"));
-        for other in others {
-            assert_eq!(first.held, other.held, "{:?} and {:?} end up the same", first.form, other.form);
-            if by_entries(first) && by_entries(other) {
-                assert_eq!(first.words, other.words, "{:?} and {:?} are told the same", first.form, other.form);
-            }
-        }
+        assert_same_words(&readers);
     }
 
     fn go_on(&mut self, memory: &Reader, form: Form, shard: usize) -> Reader {
-        let mut reader = memory.clone();
-        reader.ended();
-        (reader.name, reader.form, reader.num_string) = (format!("{form:?} from {:?}", memory.cursor), form, false);
-        reader.whys.clear();
+        let reader = memory.take_up(form);
         let wanted: Filters = reader.covered.clone();
         let n = self.clients.len();
         self.clients.push(Client { reader, wanted, line: Line::Off });
