@@ -93,7 +93,7 @@ fn topics_are_born_and_retired() {
 #[test]
 fn a_short_soak() {
     let said = good(
-        "soak --minutes 0.5 --subscribers 300 --slow 20 --churn 20 --rate 20 --births 200 --cut-s 10 --growth-mib-max 64",
+        "soak --minutes 0.5 --subscribers 300 --slow 20 --churn 20 --rate 20 --births 200 --cut-s 10 --stall-ms 4000 --pending-entries 512 --growth-mib-max 64",
     );
     for wanted in ["verdict                 good", "lags", "peer_gone"] {
         assert!(said.contains(wanted), "{said}");

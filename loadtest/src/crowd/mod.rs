@@ -32,6 +32,8 @@ const EVENTS_MAX: usize = 1_024;
 const READ_BYTES_MAX: usize = 256 * 1024;
 /// Connections begun in one turn, so that those that are open have theirs.
 const DIALS_PER_TURN: usize = 64;
+/// How much later one stops reading whose connection is not there yet, ms.
+const PATIENCE_MS: u64 = 200;
 /// Longest time until a subscriber has its snapshots.
 const WHOLE_TIME_NS: u64 = 30 * SECOND_NS;
 /// Longest silence of a stream: heartbeats come more often.
@@ -330,6 +332,11 @@ impl Crowd {
     }
 
     fn stall(&mut self, number: usize) -> anyhow::Result<()> {
+        if self.slots[number].line.as_ref().is_some_and(Line::is_connecting) {
+            // It has not asked yet: it would be cut off for that, not for being slow.
+            self.later(PATIENCE_MS, number, Act::Stall);
+            return Ok(());
+        }
         let long = self.random.random_bool(0.1);
         let Manners { stall_ms, long_stall_ms, .. } = self.manners;
         let ms = if long { long_stall_ms } else { self.random.random_range(stall_ms / 3..=stall_ms) };

@@ -32,10 +32,6 @@ const LOOK_NS: u64 = 20 * MILLISECOND_NS;
 const DRAIN_NS: u64 = 60 * SECOND_NS;
 /// Hot topics that a subscriber has.
 const HOT_PER_SUBSCRIBER: usize = 4;
-/// The gateway's `write_stall_ms`, and stalls that end before and after it.
-const WRITE_STALL_MS: u64 = 10_000;
-const STALL_MS: u64 = 6_000;
-const LONG_STALL_MS: u64 = 20_000;
 /// Bytes of log: full within the warm-up, so that its memory stands still afterwards.
 const LOG_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// How often it is asked at the end whether the feeds are back.
@@ -54,6 +50,12 @@ pub struct SoakLoad {
     /// How many of them stop reading now and then
     #[arg(long, default_value_t = 60, value_name = "N")]
     pub slow: usize,
+    /// Longest stall of those, ms; every tenth is twice as long, and above the gateway's `write_stall_ms`
+    #[arg(long, default_value_t = 24_000, value_name = "MS")]
+    pub stall_ms: u64,
+    /// The gateway's `pending_entries_max`: beyond it the slow ones lag
+    #[arg(long, default_value_t = 4_096, value_name = "N")]
+    pub pending_entries: usize,
     /// Connections that end, and are followed by others, per second
     #[arg(long, default_value_t = 200, value_name = "HZ")]
     pub churn: u64,
@@ -67,7 +69,7 @@ pub struct SoakLoad {
     #[arg(long, default_value_t = 300, value_name = "HZ")]
     pub flood: u64,
     /// Topics born, and retired, per second
-    #[arg(long, default_value_t = 2_800, value_name = "HZ")]
+    #[arg(long, default_value_t = 1_000, value_name = "HZ")]
     pub births: u64,
     /// Subscribers that read all those births and retirements
     #[arg(long, default_value_t = 3, value_name = "N")]
@@ -86,6 +88,7 @@ impl SoakLoad {
     fn validate(&self) -> anyhow::Result<()> {
         ensure!((0.2..=1_440.0).contains(&self.minutes), "--minutes is 0.2 to 1440");
         ensure!((100..=19_000).contains(&self.subscribers), "--subscribers is 100 to 19000");
+        ensure!((1_000..=60_000).contains(&self.stall_ms), "--stall-ms is 1000 to 60000");
         ensure!(self.slow * 2 <= self.subscribers, "--slow is at most half of --subscribers");
         ensure!((HOT_PER_SUBSCRIBER..=1_000).contains(&self.hot), "--hot is {HOT_PER_SUBSCRIBER} to 1000");
         ensure!((1..=self.subscribers as u64).contains(&self.churn), "--churn is 1 to --subscribers");
@@ -95,9 +98,11 @@ impl SoakLoad {
 
     fn plan(&self) -> Plan {
         let limits = format!(
-            "connections_max = {}\npending_entries_max = 1024\nlog_bytes_max = {LOG_BYTES_MAX}\n\
-             write_stall_ms = {WRITE_STALL_MS}",
-            self.subscribers * 2 + 100
+            "connections_max = {}\npending_entries_max = {}\nlog_bytes_max = {LOG_BYTES_MAX}\n\
+             write_stall_ms = {}",
+            self.subscribers * 2 + 100,
+            self.pending_entries,
+            self.stall_ms * 5 / 4
         );
         let Plan { config, .. } = Plan::serving("shards = 1\nheartbeat_ms = 5000\ndrain_s = 5\npage = false", &limits);
         let cut = self.cut_s.to_string();
@@ -111,7 +116,7 @@ impl SoakLoad {
 
     fn manners(&self) -> Manners {
         let life_ms = self.subscribers as u64 * 1_000 / self.churn;
-        Manners { life_ms, stall_ms: STALL_MS, long_stall_ms: LONG_STALL_MS, seed: self.seed }
+        Manners { life_ms, stall_ms: self.stall_ms, long_stall_ms: self.stall_ms * 2, seed: self.seed }
     }
 
     fn duration_ns(&self) -> u64 {

@@ -107,12 +107,20 @@ pub fn write_birth(number: u64, lines: &mut Vec<u8>) {
 struct Pace {
     rate: u64,
     done: u64,
+    /// Those that were due while the publisher was held up, and are left out.
+    skipped: u64,
 }
 
 impl Pace {
     fn due(&self, since_ns: u64) -> u64 {
         let due = (u128::from(since_ns) * u128::from(self.rate) / u128::from(SECOND_NS)) as u64;
-        due.saturating_sub(self.done)
+        due.saturating_sub(self.done + self.skipped)
+    }
+
+    /// Leaves out what is due beyond `most`. Why: a publisher that was held up for long would make up for it in one burst
+    /// of deaths, and readers may be too far behind only by their own fault.
+    fn forgive(&mut self, since_ns: u64, most: u64) {
+        self.skipped += self.due(since_ns).saturating_sub(most);
     }
 
     /// When the next is due, after the start.
@@ -124,7 +132,7 @@ impl Pace {
 /// Publishes until it is stopped, then retires what it gave birth to. Every line has to be accepted.
 pub fn publish(board: &Board, rates: Rates, target: SocketAddrV4) -> anyhow::Result<()> {
     let start_ns = now_ns();
-    let mut paces = [rates.hot, rates.flood, rates.births].map(|rate| Pace { rate, done: 0 });
+    let mut paces = [rates.hot, rates.flood, rates.births].map(|rate| Pace { rate, done: 0, skipped: 0 });
     let mut lines = Vec::new();
     let mut over = false;
     while !over {
@@ -157,6 +165,7 @@ fn write_due(
 ) -> u64 {
     let since_ns = now_ns() - start_ns;
     let mut count = 0;
+    births.forgive(since_ns, rates.births);
     let topics = board.hot.len() - 1;
     for _ in 0..hot.due(since_ns).min(LINES_MAX) {
         board.write(hot.done as usize % topics, start_ns + hot.next_ns(), lines);
@@ -187,11 +196,13 @@ mod tests {
 
     #[test]
     fn what_is_due() {
-        let pace = Pace { rate: 10, done: 3 };
+        let mut pace = Pace { rate: 10, done: 3, skipped: 0 };
         assert_eq!((pace.due(SECOND_NS / 10), pace.due(SECOND_NS), pace.next_ns()), (0, 7, SECOND_NS * 4 / 10));
+        pace.forgive(5 * SECOND_NS, 10);
+        assert_eq!((pace.due(5 * SECOND_NS), pace.skipped), (10, 37));
         let board = Board::new(2);
         let rates = Rates { hot: 10, flood: 0, births: 5, alive: 2, reconnect_s: 1 };
-        let mut paces = [rates.hot, rates.flood, rates.births].map(|rate| Pace { rate, done: 0 });
+        let mut paces = [rates.hot, rates.flood, rates.births].map(|rate| Pace { rate, done: 0, skipped: 0 });
         let mut lines = Vec::new();
         let count = write_due(&board, rates, &mut paces, now_ns() - SECOND_NS, false, &mut lines);
         assert_eq!(count, 10 + 5 + 3, "{}", String::from_utf8_lossy(&lines));
