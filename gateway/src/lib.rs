@@ -11,6 +11,7 @@ pub mod history;
 pub mod limits;
 pub mod log;
 pub mod metrics;
+pub mod mutation;
 pub mod sequencer;
 pub mod shard;
 pub mod store;

@@ -10,6 +10,8 @@
 #[path = "../checker/mod.rs"]
 mod checker;
 mod finish;
+#[cfg(feature = "mutations")]
+mod mutations;
 mod polls;
 mod publish;
 mod same_words;
