@@ -1,6 +1,7 @@
 //! The metrics page: plain counters of every thread, merged when somebody looks. Described in `docs/metrics.md`.
 
 use crate::close::CloseReason;
+use crate::codes::CODES;
 use crate::log::Log;
 use crate::sequencer::SequencerCounters;
 use crate::shard::{LATENCY_BUCKETS_MS, ShardCounters, TRANSPORTS};
@@ -216,7 +217,13 @@ fn shards(writer: &mut Writer<'_>, shards: &[Arc<ShardCounters>]) -> fmt::Result
         "Connections refused because there were too many",
         &rows(|c| &c.connections_refused),
     )?;
+    writer.counters(
+        "accepts_deferred",
+        "Times that accepting waited for the subscribers' turn",
+        &rows(|c| &c.accepts_deferred),
+    )?;
     writer.counters("polls_encoded", "Bodies of polls that were made, not shared", &rows(|c| &c.polls_encoded))?;
+    writer.counters("polls_cut", "Bodies of polls that were cut at their cap", &rows(|c| &c.polls_cut))?;
     let sum = |pick: fn(&ShardCounters) -> &AtomicU64| shards.iter().map(|counters| read(pick(counters))).sum();
     let resumes = [
         row(&[("outcome", "entries")], sum(|c| &c.resumes_entries)),
@@ -244,7 +251,16 @@ fn by_reason(writer: &mut Writer<'_>, shards: &[Arc<ShardCounters>]) -> fmt::Res
             row(&[("reason", reason.row().word)], closed)
         })
         .collect();
-    writer.counters("closes", "Connections ended, by reason", &rows)
+    writer.counters("closes", "Connections ended, by reason", &rows)?;
+    let rows: Vec<Row> = CODES
+        .iter()
+        .enumerate()
+        .map(|(place, code)| {
+            let told = shards.iter().map(|counters| read(&counters.errors[place])).sum();
+            row(&[("code", code)], told)
+        })
+        .collect();
+    writer.counters("errors", "Errors told to clients, by code", &rows)
 }
 
 fn latency(writer: &mut Writer<'_>, shards: &[Arc<ShardCounters>]) -> fmt::Result {

@@ -6,11 +6,11 @@
 use fanwire::framing::{Form, Framing, message, wrap};
 use fanwire::limits::Limits;
 use fanwire::log::{Epoch, Log, LogLimits};
-use fanwire::sequencer::{KindRules, Sequencer};
+use fanwire::sequencer::{KindRule, KindRules, Sequencer};
 use fanwire::shard::{
     ConnKey, Core, CoreSettings, Filters, Paces, Peer, PollAnswer, Rate, Subscription, Transport, Wire,
 };
-use fanwire::store::Store;
+use fanwire::store::{Kind, Store};
 use feeds::model::{Change, Pattern, Topic, Update, parse_object};
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
@@ -38,10 +38,14 @@ struct Stage {
 
 impl Stage {
     fn new() -> Stage {
+        Stage::of(Vec::new())
+    }
+
+    fn of(rules: Vec<KindRule>) -> Stage {
         let store = Arc::new(Store::new());
         let limits = LogLimits { segments_max: 64, bytes_max: 1 << 20 };
         let (log, writer) = Log::new(Epoch::from_bits(0x2a_f00d), limits);
-        let sequencer = Sequencer::new(Arc::clone(&store), writer, KindRules::new(Vec::new()), &Limits::default());
+        let sequencer = Sequencer::new(Arc::clone(&store), writer, KindRules::new(rules), &Limits::default());
         let settings = CoreSettings {
             heartbeat_ms: 15_000,
             poll_gather_ms: 20,
@@ -62,6 +66,14 @@ impl Stage {
     fn turn(&mut self) {
         self.core.settle(self.now_ms);
         self.core.serve_ready(self.now_ms);
+        self.core.serve_due(self.now_ms);
+        self.core.serve_ready(self.now_ms);
+    }
+
+    /// The rest of a second.
+    fn tick(&mut self) {
+        self.now_ms += 1_000;
+        self.turn();
     }
 
     fn open(&mut self, form: Form) -> (ConnKey, Tape) {
@@ -125,6 +137,34 @@ fn play() -> (Vec<u8>, Vec<u8>, Vec<u8>) {
     (unframed(&frames.0.borrow()), blocks.0.borrow().clone(), body)
 }
 
+/// A subscriber at one tick a second: it joins, a difference, too many events, an end, a birth.
+fn play_throttled() -> Vec<u8> {
+    let keep_three = KindRule { pattern: Pattern::new("trade.>").unwrap(), kind: Kind::Event, keep: 3 };
+    let mut stage = Stage::of(vec![keep_three]);
+    let (quote, trade) = ("quote.desk.XAU", "trade.desk.XAU");
+    let event = |n: u64| Change::Event(object(&format!(r#"{{"id":"{n}","price":4071.{n}}}"#)));
+    stage.publish(quote, None, Change::Patch(object(r#"{"bid":4071.2,"ask":4071.9}"#)));
+    stage.publish(trade, None, event(1));
+    let (socket, frames) = stage.open(Form::WebSocket);
+    let topics = ["quote.desk.*", "trade.desk.*"].map(|topic| Pattern::new(topic).unwrap()).to_vec();
+    let subscription = Subscription { topics, cursor: None, rate: Rate(1) };
+    let ok = wrap(Form::WebSocket, &message::ok(Some("1")), None);
+    stage.core.subscribe(socket, &subscription, Some(ok), stage.now_ms).unwrap();
+    stage.publish(quote, None, Change::Patch(object(r#"{"bid":4071.3}"#)));
+    stage.tick();
+    (4..7).for_each(|bid| stage.publish(quote, None, Change::Patch(object(&format!(r#"{{"bid":4071.{bid}}}"#)))));
+    (2..4).for_each(|n| stage.publish(trade, None, event(n)));
+    stage.tick();
+    stage.publish(quote, None, Change::Stale(true));
+    (4..9).for_each(|n| stage.publish(trade, None, event(n)));
+    stage.tick();
+    stage.publish(trade, None, event(9));
+    stage.publish(trade, None, Change::Retire);
+    stage.publish("quote.desk.XAG", None, Change::Patch(object(r#"{"bid":50.1}"#)));
+    stage.tick();
+    unframed(&frames.0.borrow())
+}
+
 fn poll(stage: &mut Stage, pattern: &str) -> Vec<u8> {
     let framing = Framing { form: Form::Json, ..Framing::default() };
     let filters = Filters::unthrottled([Pattern::new(pattern).unwrap()]);
@@ -154,8 +194,9 @@ fn unframed(mut bytes: &[u8]) -> Vec<u8> {
 #[test]
 fn the_wire_is_as_the_golden_files_say() {
     let (websocket, sse, poll) = play();
+    let rate = play_throttled();
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/wire");
-    for (name, bytes) in [("websocket.jsonl", websocket), ("sse.txt", sse), ("poll.json", poll)] {
+    for (name, bytes) in [("websocket.jsonl", websocket), ("sse.txt", sse), ("poll.json", poll), ("rate.jsonl", rate)] {
         let path = folder.join(name);
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             std::fs::write(&path, &bytes).unwrap();

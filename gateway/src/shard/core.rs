@@ -67,6 +67,8 @@ pub struct Core<W> {
     pub(super) counters: Arc<ShardCounters>,
     next_id: u64,
     id_step: u64,
+    /// How far the wall clock is ahead of the shard's clock, ms.
+    wall_ahead_ms: i64,
 }
 
 impl<W: Wire> Core<W> {
@@ -101,7 +103,14 @@ impl<W: Wire> Core<W> {
             counters,
             next_id: shard,
             id_step: shards,
+            wall_ahead_ms: 0,
         }
+    }
+
+    /// Says what the wall clock shows: clients are told that, and entries carry it. Everything else goes by `now_ms`, the
+    /// clock that every call brings and that nobody sets.
+    pub fn set_wall_clock(&mut self, wall_ms: i64, now_ms: i64) {
+        self.wall_ahead_ms = wall_ms - now_ms;
     }
 
     pub fn position(&self) -> Offset {
@@ -203,7 +212,8 @@ impl<W: Wire> Core<W> {
         }
         self.position = segment.last();
         if let Some(first) = segment.entries.first() {
-            let waited = now_ms.saturating_sub(first.ts).max(0) as u64;
+            let wall_ms = now_ms + self.wall_ahead_ms;
+            let waited = wall_ms.saturating_sub(first.ts).max(0) as u64;
             self.counters.observe_latency(waited, segment.entries.len() as u64);
         }
         self.tell_limited();
@@ -237,6 +247,7 @@ impl<W: Wire> Core<W> {
                 let Some(connection) = self.connections.get_mut(member.0) else { continue };
                 connection.framing.quiet = true;
                 if !std::mem::replace(&mut connection.limited, true) {
+                    self.counters.count_error("topics_limit");
                     self.send(member, &error(None, "topics_limit", &message, Some("topics")), None);
                 }
             }
@@ -337,14 +348,17 @@ impl<W: Wire> Core<W> {
             told_from: Offset(0),
             member: 0,
             errors: 0,
+            commands: Default::default(),
             heard_s: (now_ms / 1_000) as u32,
+            asked: 0,
             closing: None,
             lingering: false,
             backlog: None,
         };
         let mut first = prelude;
         if !matches!(connection.peer, Peer::Echo(_)) {
-            let hello = hello(id.0, self.log.epoch(), self.settings.heartbeat_ms, now_ms);
+            let wall_ms = now_ms + self.wall_ahead_ms;
+            let hello = hello(id.0, self.log.epoch(), self.settings.heartbeat_ms, wall_ms);
             first.extend_from_slice(&wrap(framing.form, &hello, None));
         }
         connection.backlog().push_control(first);

@@ -5,6 +5,7 @@
 
 mod answer;
 mod backlog;
+mod budget;
 mod classes;
 mod connection;
 mod core;
@@ -16,6 +17,7 @@ mod heartbeat;
 mod index;
 mod linger;
 mod pass;
+mod phase;
 mod poll;
 mod run;
 mod sets;
@@ -30,6 +32,7 @@ pub use counters::{LATENCY_BUCKETS_MS, ShardCounters, TRANSPORTS, Transport};
 pub use filters::{Filters, Rate};
 pub use handle::{Shard, Socket, now_ms};
 pub use index::Index;
+pub use phase::Phase;
 pub use poll::{PollKey, WaitingPoll};
 pub use run::{Fuse, ShardSettings, Surroundings, spawn};
 pub use sets::SetKey;

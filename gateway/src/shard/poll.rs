@@ -272,9 +272,11 @@ impl<W: Wire> Core<W> {
             push_message(&mut messages, &[entry]);
             to = *offset;
         }
-        let is_told = mutation::on(Mutation::CutBodyCalledWhole);
-        let cut = may_cut && !is_told && answer.entries.last().is_some_and(|(last, _)| *last > to);
-        if !cut {
+        let is_whole = mutation::on(Mutation::CutBodyCalledWhole);
+        let cut = may_cut && !is_whole && answer.entries.last().is_some_and(|(last, _)| *last > to);
+        if cut {
+            ShardCounters::add(&self.counters.polls_cut, 1);
+        } else {
             to = self.position;
         }
         for ((_, waiting), snap) in answer.snapshots.iter().zip(snapshots) {

@@ -107,6 +107,9 @@ async fn ask(shard: &Shard, set: SetKey, cursor: Option<&Cursor>) -> Result<Opti
 
 /// Hangs on the set until something is newer or the time is up.
 async fn wait(shard: &Rc<Shard>, set: SetKey, cursor: Cursor, time: Duration) -> Result<Bytes, Problem> {
+    if shard.is_draining() {
+        return Ok(shard.core().poll_empty());
+    }
     let (reply, answer) = oneshot::channel();
     let key = shard.core().poll_wait(set, WaitingPoll { cursor: cursor.clone(), reply });
     let mut place = Place { shard: Rc::clone(shard), key, answer: Some(answer) };

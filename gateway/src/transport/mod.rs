@@ -7,11 +7,15 @@ pub mod http;
 pub mod long_poll;
 pub mod options;
 pub mod page;
+mod place;
 pub mod polling;
 pub mod publish;
 pub mod reply;
 pub mod sse;
+mod tap;
 pub mod websocket;
+
+pub use place::{Place, Places};
 
 use crate::framing::{Form, Framing};
 use crate::history::History;
@@ -24,7 +28,7 @@ use reply::Problem;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicBool;
 use tokio::sync::Notify;
 
 /// What every shard's requests may reach beyond the shard itself.
@@ -33,6 +37,7 @@ pub struct Context {
     pub publishes: crossbeam_channel::Sender<Publish>,
     pub history: Arc<History>,
     pub publish: publish::PublishSettings,
+    pub publishers: publish::Publishers,
     pub origins: http::Origins,
     /// The time that SSE clients wait before they come back, ms.
     pub retry_ms: u64,
@@ -41,8 +46,8 @@ pub struct Context {
     /// Serves `/conformance/echo`.
     pub conformance_echo: bool,
     pub draining: AtomicBool,
-    /// Connections of all shards, in any phase.
-    pub connections: AtomicUsize,
+    /// Of the connections of all shards, in any phase.
+    pub places: Arc<Places>,
 }
 
 /// Everything a shard needs to take a socket over from hyper.
@@ -77,26 +82,6 @@ impl Takeover {
 
     pub fn take(&self) -> Option<Adoption> {
         self.slot.borrow_mut().take()
-    }
-}
-
-/// A connection's place among those that the gateway may hold, from accept to close.
-#[derive(Debug)]
-pub struct Place(Arc<Context>);
-
-impl Place {
-    /// `None` if all places are taken.
-    pub fn take(context: &Arc<Context>, most: usize) -> Option<Place> {
-        let taken = context.connections.fetch_add(1, Ordering::Relaxed);
-        // Dropped again below if there is no room.
-        let place = Place(Arc::clone(context));
-        (taken < most).then_some(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -16,6 +16,7 @@ mod mutations;
 mod polls;
 mod publish;
 mod same_words;
+mod sets;
 mod shape;
 mod streams;
 mod wire;
