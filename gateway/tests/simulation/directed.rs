@@ -234,7 +234,10 @@ pub fn one_shard_overtaken(world: &mut World) {
 /// One connection with a class of 1 Hz and one of 4 Hz: each topic moves at its own pace, and the cursor at the slower.
 pub fn two_rates_on_one_connection(world: &mut World) {
     for topic in ["quote.a.1", "quote.b.1", "trade.a.1"] {
-        world.publish(topic, &if topic.starts_with("trade") { Act::Event(json!({})) } else { Act::Patch(json!({ "x": 0 })) });
+        world.publish(
+            topic,
+            &if topic.starts_with("trade") { Act::Event(json!({})) } else { Act::Patch(json!({ "x": 0 })) },
+        );
     }
     let n = world.client(Form::WebSocket, &["quote.a.1", "quote.b.1", "trade.a.1"]);
     world.commit();
@@ -285,8 +288,9 @@ pub fn a_lagging_member_and_one_that_joins_in_mid_tick(world: &mut World) {
     world.read(members[1], WIDE, usize::MAX);
     (0..3).for_each(|_| world.pass(260));
     assert!(world.whys(members[1], "lag") > 0 && world.whys(members[2], "rate") > 0);
-    let held = members.iter().map(|n| world.clients[*n].reader.held.clone()).collect::<Vec<_>>();
-    assert!(held.iter().all(|held| *held == held[0].clone()), "{held:#?}");
+    for n in &members {
+        assert_eq!(world.clients[*n].reader.held, world.clients[members[0]].reader.held);
+    }
 }
 
 /// Runs one case with some seeds, to its end.
