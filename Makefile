@@ -6,6 +6,7 @@ SHELL := bash
 
 SEEDS ?= 100000
 MINUTES ?= 60
+SOCKET_SEEDS ?= 500
 
 .PHONY: help run simulate test test-web test-rust test-browser lint lint-rust lint-web fmt bench load slow soak births web clean
 
@@ -36,7 +37,8 @@ lint: lint-rust lint-web ## formatting, clippy, cargo-deny if it is there, web
 
 lint-rust:
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --workspace --all-targets --features fanwire/mutations -- -D warnings
+	cargo clippy -p fanwire -- -D warnings
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny check; \
 	else echo "skipped: cargo deny check (cargo-deny is not installed: cargo install cargo-deny)"; fi
 

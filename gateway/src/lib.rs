@@ -14,6 +14,7 @@ pub mod limits;
 pub mod log;
 pub mod memory;
 pub mod metrics;
+pub mod mutation;
 pub mod sequencer;
 pub mod shard;
 pub mod store;

@@ -1,6 +1,7 @@
 //! The ring of segments: one writer, any number of readers, none of whom waits for another.
 
 use super::{Entry, EntryKind, Epoch, Link, Offset, Position, Segment, SegmentDraft};
+use crate::mutation::{self, Mutation};
 use arc_swap::ArcSwapOption;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -109,7 +110,8 @@ impl Log {
     pub fn entries_after(&self, cursor: Offset, newest: Link, most: usize) -> Option<Vec<Link>> {
         let mut found = Vec::new();
         let mut at = Some(newest);
-        while let Some(link) = at.filter(|link| link.offset > cursor) {
+        let from = Offset(cursor.0 - u64::from(cursor.0 > 0 && mutation::on(Mutation::EntryRepeated)));
+        while let Some(link) = at.filter(|link| link.offset > from) {
             if found.len() == most {
                 return None;
             }

@@ -3,6 +3,7 @@
 
 use crate::framing::message::Why;
 use crate::log::{EntryKind, Offset, Position, Seq, TopicId};
+use crate::mutation::{self, Mutation};
 use bytes::Bytes;
 use smallvec::SmallVec;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -109,6 +110,7 @@ impl Backlog {
     /// Entries state cursors only while no snapshot and no `at` is due.
     pub fn is_live(&self) -> bool {
         self.waiting.is_empty() && self.joining.is_empty() && self.owes_at.is_none()
+            || mutation::on(Mutation::LiveTooSoon)
     }
 
     /// The `at` that is due now that everything else is written, and whether it says `full`.
@@ -141,6 +143,7 @@ impl Backlog {
         let mut lowered = HashMap::new();
         for item in std::mem::take(&mut self.pending) {
             match item {
+                Item::Gone(_) if mutation::on(Mutation::LagDropsEnds) => continue,
                 Item::Entry(owed) => {
                     // Until a full answer has ended, the reader may hold a former life of what is born meanwhile.
                     let basis = match owed.kind {
@@ -247,6 +250,9 @@ impl Backlog {
     pub fn stop_snapshots(&mut self) {
         if !self.is_live() {
             self.owes_at.get_or_insert(false);
+        }
+        if mutation::on(Mutation::DrainStatesCursors) {
+            self.owes_at = None;
         }
         self.line.clear();
         self.waiting.clear();

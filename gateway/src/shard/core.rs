@@ -12,6 +12,7 @@ use crate::framing::message::{Why, bye, error, gone, hello};
 use crate::framing::{Form, Framing, websocket, wrap};
 use crate::limits::{ANSWERS_PENDING_MAX, Limits, TooManyTopics};
 use crate::log::{Entry, Link, Log, Offset, Reader, Segment, TopicId};
+use crate::mutation::{self, Mutation};
 use crate::store::Store;
 use bytes::Bytes;
 use slab::Slab;
@@ -278,6 +279,9 @@ impl<W: Wire> Core<W> {
         // Invariant CURSOR-TRUE: of a topic whose end is in the store but not in the log yet, the table knows nothing, though it
         // lives at the position. So the table is true from where the log says what the store shows.
         self.known_from = self.position.max(self.store.shown());
+        if mutation::on(Mutation::OvertakenShardTrusted) {
+            self.known_from = Offset(0);
+        }
         self.sets.recover(&mut self.index);
         self.resync_all(&old, now_ms);
         self.tell_limited();

@@ -12,6 +12,7 @@ use crate::framing::message::{Lost, Why, at, cursor, snapshot};
 use crate::framing::{Form, Framing, websocket, wrap};
 use crate::limits::{ENDS_BEYOND_MAX, LINGER_BYTES_MAX, TURN_BYTES_MAX};
 use crate::log::TopicId;
+use crate::mutation::{self, Mutation};
 use crate::store::{Content, Snapshot};
 use bytes::Bytes;
 use slab::Slab;
@@ -149,7 +150,9 @@ impl<W: Wire> Core<W> {
             } else if let Some(reason) = closing {
                 self.end(key, reason);
                 return false;
-            } else if let Some(set) = connection.set.filter(|set| !self.sets.get(*set).owed.is_empty()) {
+            } else if let Some(set) = connection.set.filter(|set| !self.sets.get(*set).owed.is_empty())
+                && !mutation::on(Mutation::LingerPassedOver)
+            {
                 // Held back by its latency budget: it comes before any snapshot and before any `at`.
                 self.hand_out_to_set(set, None, now_ms);
                 continue;
@@ -238,7 +241,9 @@ impl<W: Wire> Core<W> {
         // Invariant SNAPSHOT-FIRST: one that is newer than what this shard has read is held until it has read that far;
         // a topic that died meanwhile tells so in the log.
         match self.store.load(topic) {
-            Some(snapshot) if snapshot.link.offset <= self.position => Next::Ready(snapshot),
+            Some(snapshot) if snapshot.link.offset <= self.position || mutation::on(Mutation::SnapshotNotHeld) => {
+                Next::Ready(snapshot)
+            }
             _ => Next::Hold,
         }
     }
@@ -341,7 +346,10 @@ pub(super) fn lost_of(snap: &Snapshot, waiting: Waiting) -> Lost {
         Basis::Unknown => Lost::Unknown,
         // A seq from before this birth is of a former life, of whose end nothing is known here.
         Basis::Delivered(seq) if seq.0 + 1 < snap.n => Lost::Unknown,
-        Basis::Delivered(seq) => Lost::Count(snap.from.0.saturating_sub(seq.0)),
+        Basis::Delivered(seq) => {
+            let had = seq.0 + u64::from(mutation::on(Mutation::LostMiscounted));
+            Lost::Count(snap.from.0.saturating_sub(had))
+        }
         // Born after the reader's cursor: it may hold a former life of the name, of which events may be missing.
         Basis::Stated(offset) if snap.n > offset.0 => Lost::Unknown,
         Basis::Stated(offset) => {

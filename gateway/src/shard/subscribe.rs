@@ -352,6 +352,8 @@ impl<W: Wire> Core<W> {
         let framing = connection.framing;
         let backlog = connection.backlog();
         reply.into_iter().chain(named).for_each(|message| backlog.push_control(message));
+        // They may stand in line from before the client gave them up: what it held then counts no more.
+        gained.iter().for_each(|topic| backlog.stop_waiting(*topic));
         // Entries of the past would break the rising order of a stream that is live already: it is not whole until
         // the `at`. A fresh stream whose cursor is answered by entries alone is live from its first byte.
         let whole = answer.is_of_entries() && !was_streaming && !framing.quiet;

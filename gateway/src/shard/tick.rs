@@ -13,6 +13,7 @@ use crate::framing::Draft;
 use crate::framing::message::Why;
 use crate::limits::PARTING_EVENTS_MAX;
 use crate::log::{EntryKind, Epoch, Link, Offset, Position, Segment, SegmentDraft, Seq, TopicId};
+use crate::mutation::{self, Mutation};
 use crate::store::{Content, Snapshot};
 use feeds::model::diff;
 use std::collections::BTreeSet;
@@ -85,7 +86,8 @@ impl Drafting {
             (Content::State(old), Content::State(new)) => {
                 // A state that changed and changed back: only the seq goes on.
                 let delta = diff(old, new).unwrap_or_default();
-                self.add(EntryKind::Delta, now, (before.seq, Some(before.seq)), None, |out| delta.write(out));
+                let said = Seq(before.seq.0 + u64::from(mutation::on(Mutation::TickFromWrong)));
+                self.add(EntryKind::Delta, now, (before.seq, Some(said)), None, |out| delta.write(out));
                 false
             }
             (_, Content::Events(events)) if now.from <= before.seq && lost.is_none() => {
@@ -256,7 +258,7 @@ impl<W: Wire> Core<W> {
                 None => drop(later.insert(rate)),
                 Some(at) => {
                     backlog.joining.remove(&topic);
-                    if at.link.offset > held.offset {
+                    if at.link.offset > held.offset && !mutation::on(Mutation::JoinerUntold) {
                         let basis = Basis::Delivered(held.seq);
                         backlog.wait(topic, Waiting { why: Why::Rate, basis, ticked: true });
                     }
@@ -282,6 +284,9 @@ impl<W: Wire> Core<W> {
 
     /// Through which offset the members of a set were delivered everything, once what it is owed is handed out.
     pub(super) fn through(&self, set: &Set) -> Offset {
+        if mutation::on(Mutation::FastestClassStated) {
+            return self.position;
+        }
         let slowest = set.rates.iter().map(|rate| self.sets.classes.through(*rate, self.position)).min();
         slowest.unwrap_or(self.position)
     }

@@ -10,6 +10,7 @@ use super::tick::Tick;
 use crate::framing::Framing;
 use crate::limits::{COPIED_BYTES_MAX, GATHER_MAX, IOVECS_MAX};
 use crate::log::{EntryKind, Log, Segment};
+use crate::mutation::{self, Mutation};
 use bytes::Bytes;
 use smallvec::SmallVec;
 use std::io::{self, ErrorKind, IoSlice};
@@ -151,6 +152,10 @@ pub(super) fn spill<W>(
     for (n, (segment, owed)) in share.entries().enumerate() {
         let frame = segment.framed(framing).slice(owed.position.index);
         if left == 0 {
+            if whole > 0 && mutation::on(Mutation::SpillLosesEntry) {
+                left = usize::MAX;
+                continue;
+            }
             queue(backlog, share, n, framing);
             continue;
         }

@@ -16,7 +16,6 @@ mod paces;
 mod process;
 mod requests;
 mod siege;
-mod simulation;
 mod slow;
 mod websocket;
 mod ws;

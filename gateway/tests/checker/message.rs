@@ -65,6 +65,7 @@ impl Body<'_> {
 
 /// One thing that came on a stream.
 #[derive(Debug)]
+#[allow(dead_code)] // Why: nobody pings in the simulator.
 pub enum Piece {
     /// `id`: the block's, on SSE.
     Message {

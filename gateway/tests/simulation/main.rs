@@ -9,10 +9,14 @@
 
 #[path = "../checker/mod.rs"]
 mod checker;
+mod directed;
 mod finish;
+#[cfg(feature = "mutations")]
+mod mutations;
 mod polls;
 mod publish;
 mod same_words;
+mod sets;
 mod shape;
 mod streams;
 mod wire;
@@ -26,6 +30,8 @@ use std::time::Instant;
 use world::World;
 
 const SEEDS_DEFAULT: u64 = 500;
+/// Of so many seeds one begins with a directed schedule.
+const DIRECTED_EVERY: u64 = 50;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())
@@ -35,6 +41,12 @@ fn number(name: &str) -> Option<u64> {
 fn run(seed: u64) {
     trace::begin(trace::mode_or(Mode::Off));
     let mut world = World::new(seed, Shape::draw);
+    if seed % DIRECTED_EVERY == 0 {
+        // One that was thought of, then a drawn one on top of it.
+        let case = (seed / DIRECTED_EVERY) as usize % directed::CASES.len();
+        world.shape.paced_percent = 0;
+        directed::CASES[case](&mut world);
+    }
     world.add_clients();
     if world.shape.is_large {
         world.publish_all();

@@ -74,7 +74,7 @@ impl Shape {
         }
     }
 
-    fn everyday(random: &mut SmallRng) -> Shape {
+    pub fn everyday(random: &mut SmallRng) -> Shape {
         let limits = Limits {
             pending_entries_max: random.random_range(1..30),
             resume_entries_max: random.random_range(0..60),

@@ -94,6 +94,30 @@ impl World {
         }
     }
 
+    /// Connects a client that forgets nothing and wants no rate.
+    pub fn connect_plainly(&mut self, n: usize, shard: usize, room: usize) {
+        let (resumed, covered, rest) = self.clients[n].begin(true);
+        let cursor = self.clients[n].reader.resumed_from().map(str::to_owned);
+        tell(|| format!("client {n} connects to shard {shard}, from {cursor:?}"));
+        let stream = self.open(n, shard, room);
+        self.clients[n].line = Line::Stream(stream);
+        if resumed {
+            self.subscribe_at(n, covered, cursor, 0);
+        }
+        if !rest.is_empty() && (!resumed || self.clients[n].reader.form == Form::WebSocket) {
+            self.subscribe_at(n, rest, None, 0);
+        }
+    }
+
+    /// The socket takes so many bytes more, and no others.
+    pub fn set_room(&mut self, n: usize, room: usize) {
+        let Line::Stream(stream) = &self.clients[n].line else { return };
+        let blocked = stream.pipe.borrow_mut().set_room(room);
+        if blocked && room > 0 {
+            self.shards[stream.shard].writable(stream.key);
+        }
+    }
+
     pub fn open(&mut self, n: usize, shard: usize, room: usize) -> Stream {
         let linger_ms = self.any_linger_ms();
         let reader = &self.clients[n].reader;

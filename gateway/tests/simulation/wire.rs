@@ -34,6 +34,12 @@ impl Pipe {
         std::mem::take(&mut self.blocked)
     }
 
+    /// Gives it so much room and no more. True if somebody waits for it.
+    pub fn set_room(&mut self, room: usize) -> bool {
+        self.room = room;
+        if room == 0 { false } else { std::mem::take(&mut self.blocked) }
+    }
+
     pub fn take(&mut self, count: usize) -> Vec<u8> {
         let count = count.min(self.bytes.len());
         self.bytes.drain(..count).collect()

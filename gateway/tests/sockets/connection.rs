@@ -18,6 +18,7 @@ pub struct Connection {
     /// Bytes of the response head, and of a poll's body, that are not whole yet.
     head: Vec<u8>,
     is_open: bool,
+    pub is_narrow: bool,
 }
 
 /// What a read came to.
@@ -42,7 +43,7 @@ impl Connection {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(READ_WAIT)).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
-        Connection { stream, unframed: Unframed::new(form), form, head: Vec::new(), is_open: false }
+        Connection { stream, unframed: Unframed::new(form), form, head: Vec::new(), is_open: false, is_narrow }
     }
 
     /// Sends a command. One that does not go out is lost with its connection, which the next read finds out.

@@ -58,7 +58,9 @@ fn every_schedule_keeps_the_protocol_over_sockets() {
                         Ok(seen) => {
                             seen.into_iter().for_each(|(why, n)| *whys.lock().unwrap().entry(why).or_default() += n)
                         }
-                        Err(_) => *failed.lock().unwrap() = Some((seed, trace::kept())),
+                        Err(_) => {
+                            failed.lock().unwrap().get_or_insert_with(|| (seed, trace::kept()));
+                        }
                     }
                 }
             });
