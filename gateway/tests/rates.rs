@@ -101,9 +101,14 @@ impl Stage {
     }
 
     fn apply(&mut self, topic: &str, change: Change) {
+        self.commit(topic, change);
+        self.turn();
+    }
+
+    /// Before the shard's next turn.
+    fn commit(&mut self, topic: &str, change: Change) {
         self.sequencer.apply(Update::new(Topic::new(topic).unwrap(), None, change), self.now_ms).unwrap();
         self.sequencer.commit();
-        self.turn();
     }
 
     fn patch(&mut self, topic: &str, patch: &str) {
@@ -150,6 +155,11 @@ impl Stage {
         self.pass(1_000);
         tape.told();
         (key, tape)
+    }
+
+    fn alter(&mut self, key: ConnKey, alteration: Alteration) {
+        self.core.alter(key, &alteration, None, self.now_ms).unwrap();
+        self.turn();
     }
 
     fn writable(&mut self, key: ConnKey, tape: &Tape) {
@@ -383,6 +393,26 @@ fn lingering_entries_share_a_write_and_come_before_what_follows() {
     stage.patch("a", r#"{"a":6}"#);
     stage.pass(-900_000);
     assert_eq!(tape.told(), [r#"delta a 6 {"a":6}"#]);
+}
+
+#[test]
+fn a_latency_budget_keeps_the_events_before_an_end() {
+    let mut stage = Stage::new();
+    stage.event("e.1", 0);
+    stage.patch("u", r#"{"a":1}"#);
+    let (key, tape) = stage.open();
+    stage.alter(key, Alteration { linger_ms: Some(20), ..Alteration::default() });
+    stage.subscribe(key, "u", 0);
+    stage.subscribe(key, "e.1", 1);
+    stage.pass(1_000);
+    tape.told();
+    // In one turn: the event is older than the first entry that waits.
+    stage.commit("e.1", Change::Event(parse_object(br#"{"id":1}"#).unwrap()));
+    stage.commit("u", Change::Patch(parse_object(br#"{"a":2}"#).unwrap()));
+    stage.apply("e.1", Change::Retire);
+    assert_eq!(tape.told(), [""; 0]);
+    stage.pass(20);
+    assert_eq!(tape.told(), [r#"delta u 3 {"a":2}"#, "append e.1 1→2 1", "gone e.1 2"]);
 }
 
 #[test]

@@ -256,8 +256,9 @@ impl Sets {
             }
         } else {
             if !std::mem::replace(&mut set.lingers, true) {
-                self.lingers.wait(key, set.terms.linger_ms, owed.position.segment, now_ms);
+                self.lingers.wait(key, set.terms.linger_ms, now_ms);
             }
+            self.lingers.need(set.terms.linger_ms, owed.position.segment);
             if set.owed.len() == LINGER_ENTRIES_MAX {
                 self.marked.push(key);
             }
