@@ -300,6 +300,32 @@ fn a_rate_can_be_changed_live() {
 }
 
 #[test]
+fn an_end_reaches_those_who_change_their_rate() {
+    let limits = Limits { pending_entries_max: 1, ..Limits::default() };
+    let mut stage = Stage::with(limits, 64);
+    let rate = |rate| Alteration { rate: Some(Rate(rate)), ..Alteration::default() };
+    // One that lags when its rate is changed holds the topic all the same.
+    stage.patch("q", r#"{"a":1}"#);
+    let (key, tape) = stage.member("q", 0);
+    tape.shut.set(true);
+    (2..5).for_each(|value| stage.patch("q", &format!(r#"{{"a":{value}}}"#)));
+    stage.alter(key, rate(1));
+    stage.apply("q", Change::Retire);
+    stage.writable(key, &tape);
+    stage.pass(1_000);
+    assert_eq!(tape.told(), ["gone q 4", "at 4", "at 5"]);
+    // One that waits for a tick of its former class is told what that would have told.
+    stage.event("e.1", 0);
+    let (key, tape) = stage.open();
+    stage.subscribe(key, "e.1", 4);
+    stage.event("e.1", 1);
+    stage.alter(key, rate(1));
+    stage.event("e.1", 2);
+    stage.apply("e.1", Change::Retire);
+    assert_eq!(tape.told(), ["subscribe e.1 6 0", "rate e.1 7 lost 0 0 1", "append e.1 7→8 2", "gone e.1 8"]);
+}
+
+#[test]
 fn an_exact_name_beats_a_pattern_and_the_latest_pattern_the_others() {
     let mut stage = Stage::new();
     stage.patch("s.1", r#"{"a":1}"#);

@@ -49,10 +49,10 @@ pub enum Refused {
 struct Moved {
     topic: TopicId,
     rate: Rate,
-    /// Up to where the client was delivered it.
+    /// Up to where a member of the old class was delivered it.
     held: Held,
-    /// It was delivered all there is.
-    whole: bool,
+    /// Its newest entry.
+    newest: Offset,
 }
 
 impl<W: Wire> Core<W> {
@@ -207,7 +207,7 @@ impl<W: Wire> Core<W> {
             let newest = indexed.newest.offset;
             let at = indexed.rated(old.rate(topic)).map(|rated| rated.at.as_ref().map(|at| at.link.offset));
             let offset = at.map_or(newest, |at| at.unwrap_or(Offset(indexed.born.0 - 1)));
-            Some(Moved { topic, rate: new.rate(topic), held: Held { offset, seq }, whole: offset >= newest })
+            Some(Moved { topic, rate: new.rate(topic), held: Held { offset, seq }, newest })
         })
         .collect()
     }
@@ -219,21 +219,24 @@ impl<W: Wire> Core<W> {
             return;
         }
         let backlog = self.connections[key.0].backlog();
-        let mut joins = Vec::new();
-        for &Moved { topic, rate, held, whole } in moved {
-            let basis = |held: Held| Waiting::newest(Why::Rate, Basis::Delivered(held.seq));
-            match backlog.joining.remove(&topic) {
-                _ if backlog.is_waiting(topic) => backlog.wait_for_newest(topic),
-                Some(held) if rate.is_throttled() => joins.push((topic, rate, held)),
-                Some(held) => drop(backlog.wait(topic, basis(held))),
-                None if !whole => drop(backlog.wait(topic, basis(held))),
-                None if rate.is_throttled() => joins.push((topic, rate, held)),
-                None => {}
+        let mut throttled = Vec::new();
+        for &Moved { topic, rate, held, newest } in moved {
+            let held = backlog.joining.remove(&topic).unwrap_or(held);
+            if backlog.is_waiting(topic) {
+                backlog.wait_for_newest(topic);
+            } else if held.offset < newest {
+                backlog.wait(topic, Waiting::newest(Why::Rate, Basis::Delivered(held.seq)));
             }
+            let joins = (!backlog.is_waiting(topic)).then_some(held);
+            throttled.extend(Some((topic, rate, joins)).filter(|_| rate.is_throttled()));
         }
         backlog.owes_at.get_or_insert(false);
-        for (topic, rate, held) in joins {
-            self.join(key, topic, rate, held, now_ms);
+        for (topic, rate, joins) in throttled {
+            match joins {
+                Some(held) => self.join(key, topic, rate, held, now_ms),
+                // Its end would have to be told even before it is told itself.
+                None => self.hold_until_tick(topic, rate, now_ms),
+            }
         }
         self.ready.push(key);
     }
