@@ -69,6 +69,7 @@ fn line(message: &Value) -> String {
     let line = match message["t"].as_str().unwrap() {
         "at" => format!("at {}", text("cursor").split_once(':').unwrap().1),
         "error" => text("code"),
+        "pong" => "pong".to_owned(),
         "mark" => format!("mark {} {}", text("topic"), message["stale"]),
         "snap" => format!("{} {} {from}{}{lost}{stale}{data}", text("why"), text("topic"), message["seq"]),
         t => format!("{t} {} {from}{}{data}", text("topic"), message["seq"]),
@@ -234,6 +235,32 @@ fn the_cursor_is_that_of_the_slowest_class() {
 }
 
 #[test]
+fn every_delivery_is_followed_by_its_cursor() {
+    let mut stage = Stage::new();
+    stage.patch("slow.a", r#"{"a":1}"#);
+    stage.patch("fast.a", r#"{"a":1}"#);
+    let (key, tape) = stage.member("slow.a", 1);
+    stage.subscribe(key, "fast.a", 4);
+    stage.subscribe(key, "live.a", 0);
+    let _other = stage.member("slow.other", 1);
+    tape.told();
+    // The slow class is behind for the sake of another connection's topic.
+    stage.patch("slow.other", r#"{"a":1}"#);
+    stage.patch("fast.a", r#"{"a":2}"#);
+    stage.patch("live.a", r#"{"a":1}"#);
+    stage.pass(250);
+    assert_eq!(tape.told(), [r#"born live.a 5 {"a":1}"#, r#"delta fast.a 2→3 {"a":2}"#]);
+    stage.pass(750);
+    assert_eq!(tape.told(), ["at 5"]);
+    stage.pass(1_000);
+    assert_eq!((tape.told(), stage.core.next_due()), (vec![], None));
+    // A connection that leaves its set takes the `at` along.
+    stage.patch("live.a", r#"{"a":2}"#);
+    stage.alter(key, Alteration { linger_ms: Some(20), ..Alteration::default() });
+    assert_eq!(tape.told(), [r#"delta live.a 6 {"a":2}"#, "at 6"]);
+}
+
+#[test]
 fn events_of_a_tick_come_together_and_what_is_too_much_is_counted() {
     let mut stage = Stage::new();
     stage.event("e.1", 0);
@@ -322,7 +349,8 @@ fn an_end_reaches_those_who_change_their_rate() {
     stage.alter(key, rate(1));
     stage.event("e.1", 2);
     stage.apply("e.1", Change::Retire);
-    assert_eq!(tape.told(), ["subscribe e.1 6 0", "rate e.1 7 lost 0 0 1", "append e.1 7→8 2", "gone e.1 8"]);
+    let told = ["subscribe e.1 5→6 0", "rate e.1 5→7 lost 0 0 1", "append e.1 7→8 2", "gone e.1 8", "at 7"];
+    assert_eq!(tape.told(), told);
 }
 
 #[test]
@@ -406,19 +434,26 @@ fn lingering_entries_share_a_write_and_come_before_what_follows() {
     stage.pass(10);
     assert_eq!(tape.told(), [r#"delta a 2 {"a":2}"#, r#"delta a 3 {"a":3}"#]);
     assert_eq!(tape.writes.get() - writes, 1);
+    // The answer to a ping waits for nothing, and what waits does not come with it.
+    stage.patch("a", r#"{"a":3.5}"#);
+    stage.core.send(key, br#"{"t":"pong"}"#, None);
+    stage.turn();
+    assert_eq!(tape.told(), ["pong"]);
+    stage.pass(20);
+    assert_eq!(tape.told(), [r#"delta a 4 {"a":3.5}"#]);
     // A subscription comes after what waits.
     stage.patch("a", r#"{"a":4}"#);
     stage.subscribe(key, "b", 0);
-    assert_eq!(tape.told(), [r#"delta a 4 {"a":4}"#, r#"subscribe b 2 {"a":1}"#, "at 5"]);
+    assert_eq!(tape.told(), [r#"delta a 5 {"a":4}"#, r#"subscribe b 2 {"a":1}"#, "at 6"]);
     // So does a heartbeat's cursor.
     stage.patch("a", r#"{"a":5}"#);
     stage.core.state_cursor(key);
     stage.turn();
-    assert_eq!(tape.told(), [r#"delta a 5 {"a":5}"#, "at 6"]);
+    assert_eq!(tape.told(), [r#"delta a 6 {"a":5}"#, "at 7"]);
     // A clock that is set back makes nobody wait.
     stage.patch("a", r#"{"a":6}"#);
     stage.pass(-900_000);
-    assert_eq!(tape.told(), [r#"delta a 6 {"a":6}"#]);
+    assert_eq!(tape.told(), [r#"delta a 7 {"a":6}"#]);
 }
 
 #[test]

@@ -111,6 +111,11 @@ impl Backlog {
         self.waiting.is_empty() && self.joining.is_empty() && self.owes_at.is_none()
     }
 
+    /// A snapshot or an `at` is to be written now.
+    pub fn goes_on(&self) -> bool {
+        !self.waiting.is_empty() || (self.joining.is_empty() && (self.owes_at.is_some() || self.ends_with_at))
+    }
+
     /// The `at` that is due now that everything else is written, and whether it says `full`.
     pub fn take_at(&mut self) -> Option<bool> {
         let ends_with_at = std::mem::take(&mut self.ends_with_at);

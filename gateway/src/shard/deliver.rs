@@ -44,8 +44,9 @@ impl<W: Wire> Core<W> {
     pub(super) fn hand_out_to_set(&mut self, key: SetKey, tick: Option<&Tick>, now_ms: i64) {
         let mut owed = std::mem::take(&mut self.sets.get_mut(key).owed);
         let mut ticked = std::mem::take(&mut self.sets.get_mut(key).ticked);
-        let at = self.note_cursor(key, !owed.is_empty(), tick.is_some(), now_ms);
-        if !owed.is_empty() || !ticked.is_empty() || !at.is_empty() {
+        let delivers = !owed.is_empty() || !ticked.is_empty();
+        let at = self.note_cursor(key, delivers, tick.is_some(), now_ms);
+        if delivers || !at.is_empty() {
             let tick = tick.unwrap_or(&self.no_tick);
             let share = Share { pass: &self.pass, owed: &owed, ticked: &ticked, tick, at: &at };
             let most = self.settings.limits.pending_entries_max;
@@ -75,14 +76,16 @@ impl<W: Wire> Core<W> {
         }
         if !ticks {
             if delivers {
-                self.sets.wish_at(key, now_ms);
+                self.sets.wish_at(key, self.position, now_ms);
             }
             return Vec::new();
         }
         let through = self.through(set);
         let form = set.terms.framing.form;
         let set = self.sets.get_mut(key);
-        set.owes_at = false;
+        if delivers {
+            set.delivered = self.position;
+        }
         if set.stated >= through {
             return Vec::new();
         }
@@ -131,7 +134,8 @@ impl<W: Wire> Core<W> {
             } else if let Some(reason) = closing {
                 self.end(key, reason);
                 return false;
-            } else if let Some(set) = connection.set.filter(|set| !self.sets.get(*set).owed.is_empty()) {
+            } else if let Some(set) = connection.set.filter(|set| backlog.goes_on() && !self.sets.get(*set).owed.is_empty())
+            {
                 // Held back by its latency budget: it comes before any snapshot and before any `at`.
                 self.hand_out_to_set(set, None, now_ms);
                 continue;

@@ -48,9 +48,9 @@ pub struct Set {
     pub owed: Vec<Owed>,
     /// Entries of the tick at hand that the members are owed.
     pub ticked: Vec<Owed>,
-    /// Something was delivered since the last `at`; of a throttled set.
-    pub owes_at: bool,
-    /// The last offset stated after a tick.
+    /// Of a throttled set: where the shard stood when something was last delivered, and the last offset stated after a
+    /// tick. A class that is behind may keep the one from reaching the other for some ticks.
+    pub delivered: Offset,
     pub stated: Offset,
     /// How many of its topics are alive.
     pub live: usize,
@@ -67,6 +67,11 @@ impl Set {
 
     pub fn is_throttled(&self) -> bool {
         !self.rates.is_empty()
+    }
+
+    /// An `at` is due that says more than the last one.
+    pub fn owes_at(&self) -> bool {
+        self.stated < self.delivered
     }
 
     /// At which rate it covers a topic.
@@ -137,7 +142,7 @@ impl Sets {
             leases: 0,
             owed: Vec::new(),
             ticked: Vec::new(),
-            owes_at: false,
+            delivered: Offset(0),
             stated: Offset(0),
             live: 0,
             lingers: false,
@@ -267,16 +272,17 @@ impl Sets {
     }
 
     /// Something unthrottled was delivered to a throttled set: the next tick of any of its classes states a cursor.
-    pub fn wish_at(&mut self, key: SetKey, now_ms: i64) {
+    pub fn wish_at(&mut self, key: SetKey, position: Offset, now_ms: i64) {
         let set = &mut self.sets[key.0 as usize];
-        if !std::mem::replace(&mut set.owes_at, true) {
+        if !set.owes_at() {
             set.rates.iter().for_each(|rate| self.classes.wish(*rate, now_ms));
         }
+        set.delivered = position;
     }
 
-    /// Sets of a rate to which something unthrottled was delivered since their last `at`.
+    /// Sets of a rate to which something was delivered that no `at` covers yet.
     pub fn that_owe_at(&self, rate: Rate) -> Vec<SetKey> {
-        self.classes.sets(rate).filter(|key| self.get(*key).owes_at).collect()
+        self.classes.sets(rate).filter(|key| self.get(*key).owes_at()).collect()
     }
 
     /// Sets whose latency budget is over, or all that wait for it.

@@ -316,6 +316,11 @@ impl<W: Wire> Core<W> {
         let connection = &mut self.connections[key.0];
         (connection.set, connection.member) = (Some(set), place);
         if let Some(old) = old {
+            if self.sets.get(old).owes_at() {
+                // The tick that was to state it is not this connection's any more.
+                connection.backlog().owes_at.get_or_insert(false);
+                self.ready.push(key);
+            }
             self.leave(old, key, member);
         }
     }
