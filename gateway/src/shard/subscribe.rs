@@ -125,7 +125,7 @@ impl<W: Wire> Core<W> {
         let Alteration { num_string, ids, linger_ms, rate, topics } = alteration;
         let concerned = |pattern: &Pattern| topics.as_ref().is_none_or(|topics| topics.contains(pattern));
         let filters = match *rate {
-            Some(rate) => terms.filters.at_rates(|filter| if concerned(&filter.pattern) { rate } else { filter.rate }),
+            Some(rate) => terms.filters.with(terms.filters.patterns().filter(|one| concerned(one)).cloned(), rate),
             None => terms.filters,
         };
         let connection = &mut self.connections[key.0];
