@@ -160,6 +160,8 @@ impl Backlog {
                 Item::Gone(ref gone) if begun.remove(&gone.topic) => self.stop_waiting(gone.topic),
                 _ => {}
             }
+                    } else {
+                        self.count_from(owed.topic, basis);
             self.pending.push_back(item);
         }
         self.entries = 0;
@@ -196,6 +198,15 @@ impl Backlog {
             waiting.ticked = false;
         }
     }
+    /// A topic waits since it was given entries that are given up now: what they would have brought is lost too.
+    fn count_from(&mut self, topic: TopicId, before: Basis) {
+        if let Some(Waiting { basis: Basis::Delivered(seq), .. }) = self.waiting.get_mut(&topic)
+            && let Basis::Delivered(before) = before
+        {
+            *seq = before.min(*seq);
+        }
+    }
+
 
     pub fn is_waiting(&self, topic: TopicId) -> bool {
         !self.waiting.is_empty() && self.waiting.contains_key(&topic)
