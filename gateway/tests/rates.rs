@@ -296,7 +296,7 @@ fn ends_are_told_at_once_after_the_events_before_them_and_births_at_the_tick() {
     stage.patch("q", r#"{"b":3}"#);
     assert_eq!(tape.told(), [""; 0], "a life between two ticks is not told");
     stage.pass(1_000);
-    assert_eq!(tape.told(), [r#"born q 11 {"b":3}"#, "at 11"]);
+    assert_eq!(tape.told(), [r#"born q 19 {"b":3}"#, "at 19"]);
 }
 
 #[test]
@@ -304,6 +304,21 @@ fn a_rate_can_be_changed_live() {
     let mut stage = Stage::new();
     stage.patch("q", r#"{"a":1}"#);
     let (key, tape) = stage.member("q", 0);
+    stage.event("e.2", 0);
+    stage.apply("e.2", Change::Stale(true));
+    stage.pass(1_000);
+    tape.told();
+    stage.event("e.2", 1);
+    stage.apply("e.2", Change::Retire);
+    assert_eq!(tape.told(), ["mark e.2 false", "append e.2 6→7 1", "gone e.2 7"], "fresh events follow a mark");
+    // Born since the last tick: only who was told of it is told what it lost by the end.
+    stage.event("e.3", 0);
+    let (key, joins) = stage.open();
+    stage.subscribe(key, "e.>", 1);
+    stage.event("e.3", 1);
+    stage.apply("e.3", Change::Retire);
+    assert_eq!(joins.told(), ["subscribe e.3 10→11 0", "append e.3 11→12 1", "gone e.3 12"]);
+    assert_eq!(tape.told(), ["gone e.3 12"]);
     stage.patch("other", r#"{"a":1}"#);
     let alter = |rate| Alteration { rate: Some(Rate(rate)), ..Alteration::default() };
     stage.core.alter(key, &alter(4), None, stage.now_ms).unwrap();

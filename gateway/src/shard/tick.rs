@@ -9,6 +9,7 @@ use super::core::Core;
 use super::counters::ShardCounters;
 use super::filters::Rate;
 use super::sets::{Set, SetKey};
+use super::write::enqueue;
 use crate::framing::Draft;
 use crate::framing::message::Why;
 use crate::limits::PARTING_EVENTS_MAX;
@@ -144,6 +145,27 @@ fn draft_of(kind: EntryKind, now: &Snapshot, seq: Seq) -> Draft<'_> {
         stale: now.stale,
         lost: None,
     }
+}
+
+/// What these entries of a topic say of events, marks among them, since fresh events follow one; nothing of a state topic.
+fn events_of(
+    topic: TopicId,
+    links: impl Iterator<Item = Link>,
+    mut segment_of: impl FnMut(u64) -> Option<Arc<Segment>>,
+) -> Vec<Owed> {
+    let mut events = Vec::new();
+    for Link { position, .. } in links {
+        let Some(segment) = segment_of(position.segment) else { continue };
+        let entry = &segment.entries[position.index as usize];
+        let owed = Owed { position, topic, kind: entry.kind, seq: entry.seq };
+        match entry.kind {
+            EntryKind::Append | EntryKind::Mark => events.push(owed),
+            EntryKind::Reset if segment.lost_of(position.index).is_some() => events.push(owed),
+            EntryKind::Delta | EntryKind::Reset => return Vec::new(),
+            EntryKind::Born | EntryKind::Gone | EntryKind::Rate => {}
+        }
+    }
+    events
 }
 
 impl<W: Wire> Core<W> {
@@ -293,23 +315,42 @@ impl<W: Wire> Core<W> {
             let from = rated.from;
             rated.lost = None;
             let before = rated.at.take();
+        let mut parting = Vec::new();
             if !std::mem::take(&mut rated.held) {
                 continue;
             }
             let is_state = before.as_ref().is_some_and(|before| matches!(before.content, Content::State(_)));
             let links = if is_state { None } else { self.log.entries_after(from, gone, PARTING_EVENTS_MAX) };
-            let missed = before.filter(|_| !is_state && links.is_none()).map(|before| owed.seq.0 - before.seq.0);
+            let missed =
+                before.as_ref().filter(|_| !is_state && links.is_none()).map(|before| owed.seq.0 - before.seq.0);
             ShardCounters::add(&self.counters.lost_events, missed.unwrap_or(0));
-            for link in links.into_iter().flatten().filter(|link| link.offset < gone.offset) {
-                let Some(segment) = self.pass.recall(link.position.segment, current, &self.log) else { continue };
-                let entry = &segment.entries[link.position.index as usize];
-                if entry.kind == EntryKind::Append || segment.lost_of(link.position.index).is_some() {
-                    let (position, kind, seq) = (link.position, entry.kind, entry.seq);
-                    let event = Owed { position, topic: owed.topic, kind, seq };
-                    rated.sets.iter().for_each(|set| self.sets.owe(*set, event, now_ms));
-                }
+            let untold = links.into_iter().flatten().filter(|link| link.offset < gone.offset);
+            let events = events_of(owed.topic, untold, |number| self.pass.recall(number, current, &self.log));
+            if before.is_some() {
+                events.iter().for_each(|event| rated.sets.iter().for_each(|set| self.sets.owe(*set, *event, now_ms)));
+            } else if !events.is_empty() {
+                parting.push((rated.rate, events));
             }
             rated.sets.iter().for_each(|set| self.sets.owe(*set, owed, now_ms));
         }
     }
 }
+        parting.into_iter().for_each(|(rate, events)| self.part_joiners(owed.topic, rate, &events, current));
+    }
+
+    /// A topic ended that the class never ticked: its members were not told of it, only those who join were.
+    fn part_joiners(&mut self, topic: TopicId, rate: Rate, events: &[Owed], current: &Arc<Segment>) {
+        let joiners: BTreeSet<ConnKey> = self.sets.classes.joiners.iter().copied().collect();
+        for key in joiners {
+            let Some(connection) = self.connections.get_mut(key.0) else { continue };
+            let framing = connection.framing;
+            let joins = connection.set.is_some_and(|set| self.sets.get(set).rate(topic) == rate);
+            let backlog = connection.backlog.as_mut().filter(|backlog| joins && backlog.joining.contains_key(&topic));
+            let Some(backlog) = backlog else { continue };
+            for event in events {
+                if let Some(segment) = self.pass.recall(event.position.segment, current, &self.log) {
+                    enqueue(backlog, &segment, *event, framing);
+                }
+            }
+            self.ready.push(key);
+        }

@@ -183,7 +183,8 @@ pub(super) fn queue_all(backlog: &mut Backlog, share: &Share<'_>, framing: Frami
 
 /// Queues an entry for a connection that is not simply live.
 pub(super) fn enqueue(backlog: &mut Backlog, segment: &Segment, owed: Owed, framing: Framing) {
-    let known = backlog.joining.get(&owed.topic).is_some_and(|held| owed.seq <= held.seq);
+    let offset = segment.offset_of(owed.position.index);
+    let known = backlog.joining.get(&owed.topic).is_some_and(|held| offset <= held.offset);
     if owed.kind == EntryKind::Gone {
         let framed = |quiet| segment.framed(framing.quiet(framing.quiet || quiet));
         let bytes = |quiet| Bytes::copy_from_slice(framed(quiet).slice(owed.position.index));
