@@ -512,3 +512,21 @@ fn a_pattern_that_covers_too_many_topics_is_told_so_once_and_states_no_cursor() 
     let refused = stage.core.subscribe(key, &subscription, None, stage.now_ms).unwrap_err();
     assert!(refused.to_string().contains("more than 3 topics"), "{refused}");
 }
+
+#[test]
+fn a_narrower_subscription_is_told_what_the_cap_kept_from_it() {
+    let mut stage = Stage::with(Limits { topics_per_connection_max: 3, ..Limits::default() }, 64);
+    ["a.1", "a.2", "b.1"].iter().for_each(|topic| stage.patch(topic, r#"{"a":1}"#));
+    let (key, tape) = stage.member("a.* b.*", 1);
+    stage.patch("b.2", r#"{"a":1}"#);
+    assert_eq!(tape.told(), ["topics_limit"]);
+    stage.core.unsubscribe(key, &[Pattern::new("a.*").unwrap()], None, stage.now_ms).unwrap();
+    stage.turn();
+    assert_eq!(tape.told(), [r#"subscribe b.2 4 {"a":1}"#]);
+    // Others of the same wishes state a cursor; one that met the cap does not.
+    let (_, other) = stage.member("b.*", 1);
+    stage.patch("b.2", r#"{"a":2}"#);
+    stage.pass(1_000);
+    assert_eq!(tape.told(), [r#"delta b.2 4→5 {"a":2}"#]);
+    assert_eq!(other.told(), [r#"delta b.2 4→5 {"a":2}"#, "at 5"]);
+}

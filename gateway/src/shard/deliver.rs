@@ -71,7 +71,7 @@ impl<W: Wire> Core<W> {
     /// due.
     fn note_cursor(&mut self, key: SetKey, delivers: bool, ticks: bool, now_ms: i64) -> Vec<u8> {
         let set = self.sets.get(key);
-        if !set.is_throttled() || set.limited {
+        if !set.is_throttled() || set.terms.limited {
             return Vec::new();
         }
         if !ticks {

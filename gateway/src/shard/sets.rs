@@ -27,6 +27,8 @@ pub struct Terms {
     /// While they are live. Quiet if some filter is throttled, or if no cursor is ever to be stated.
     pub framing: Framing,
     pub linger_ms: u32,
+    /// No cursor is ever to be stated: its members met the cap on topics.
+    pub limited: bool,
 }
 
 #[derive(Debug)]
@@ -209,7 +211,7 @@ impl Sets {
             if self.by_terms.get(&set.terms) == Some(key) {
                 self.by_terms.remove(&set.terms);
             }
-            set.terms.framing.quiet = true;
+            (set.terms.framing.quiet, set.terms.limited) = (true, true);
         }
         limited
     }

@@ -100,7 +100,9 @@ impl<W: Wire> Core<W> {
             let lost: Vec<TopicId> =
                 self.sets.get(old).topics.difference(&self.sets.get(new).topics).copied().collect();
             let moved = self.moved(Some(old), new);
+            let missed = self.missed(old, new);
             self.move_to(key, new, now_ms);
+            self.tell_missed(key, &missed, now_ms);
             if let Some(backlog) = self.connections[key.0].backlog.as_mut() {
                 lost.into_iter().for_each(|topic| backlog.stop_waiting(topic));
             }
@@ -143,7 +145,9 @@ impl<W: Wire> Core<W> {
                 }
             };
             let moved = self.moved(Some(old), new);
+            let missed = self.missed(old, new);
             self.move_to(key, new, now_ms);
+            self.tell_missed(key, &missed, now_ms);
             if ids && !before.ids {
                 self.name_topics(key, new);
             }
@@ -171,7 +175,7 @@ impl<W: Wire> Core<W> {
         let filters = Filters::default().with(subscription.topics.iter().cloned(), subscription.rate);
         self.settings.limits.check_filters(filters.patterns())?;
         let quiet = !filters.rates().is_empty();
-        self.sets.check(&Terms { filters, framing: framing.quiet(quiet), linger_ms }, &self.index)?;
+        self.sets.check(&Terms { filters, framing: framing.quiet(quiet), linger_ms, limited: false }, &self.index)?;
         Ok(())
     }
 
@@ -182,15 +186,35 @@ impl<W: Wire> Core<W> {
         let connection = self.open_connection(key)?;
         let (framing, linger_ms, set) = (connection.framing, connection.linger_ms, connection.set);
         let terms = set.map(|set| self.sets.get(set).terms.clone());
-        Some(terms.unwrap_or(Terms { filters: Filters::default(), framing, linger_ms }))
+        Some(terms.unwrap_or(Terms { filters: Filters::default(), framing, linger_ms, limited: false }))
     }
 
     /// The set that a connection has with these filters.
     fn set_of(&mut self, key: ConnKey, filters: Filters) -> Result<SetKey, TooManyTopics> {
         let connection = &self.connections[key.0];
         let quiet = connection.limited || !filters.rates().is_empty();
-        let terms = Terms { filters, framing: connection.framing.quiet(quiet), linger_ms: connection.linger_ms };
+        let &Connection { framing, linger_ms, limited, .. } = connection;
+        let terms = Terms { filters, framing: framing.quiet(quiet), linger_ms, limited };
         self.sets.intern(terms, &mut self.index)
+    }
+
+    /// Topics that a set covers with filters of an old one, which met the cap on topics and was not given them.
+    fn missed(&self, old: SetKey, new: SetKey) -> BTreeSet<TopicId> {
+        self.sets.get(new).topics.difference(&self.sets.get(old).topics).copied().collect()
+    }
+
+    fn tell_missed(&mut self, key: ConnKey, missed: &BTreeSet<TopicId>, now_ms: i64) {
+        if missed.is_empty() {
+            return;
+        }
+        let answer = self.answer(missed, None);
+        let backlog = self.connections[key.0].backlog();
+        for (topic, waiting) in answer.snapshots {
+            backlog.wait(topic, waiting);
+        }
+        backlog.owes_at.get_or_insert(false);
+        self.hold_throttled(key, missed, now_ms);
+        self.ready.push(key);
     }
 
     /// Topics whose rate differs between two sets, and how far a member of the old one holds them.
