@@ -95,6 +95,8 @@ pub struct Backlog {
     waiting: HashMap<TopicId, Waiting>,
     /// Throttled topics that were told as they are, and of whose class the reader becomes a member at the next tick.
     pub joining: HashMap<TopicId, Held>,
+    /// An `at` is due, but some class has to tick before.
+    pub awaits_tick: bool,
     /// `Some(full)`: an `at` is due once everything else is written.
     pub owes_at: Option<bool>,
     /// An `at` is to follow, though the entries before it state their own cursors.
@@ -113,7 +115,11 @@ impl Backlog {
 
     /// A snapshot or an `at` is to be written now.
     pub fn goes_on(&self) -> bool {
-        !self.waiting.is_empty() || (self.joining.is_empty() && (self.owes_at.is_some() || self.ends_with_at))
+        !self.waiting.is_empty() || (self.joining.is_empty() && self.owes_an_at())
+    }
+
+    pub fn owes_an_at(&self) -> bool {
+        self.owes_at.is_some() || self.ends_with_at
     }
 
     /// The `at` that is due now that everything else is written, and whether it says `full`.
@@ -154,14 +160,14 @@ impl Backlog {
                     self.joining.remove(&owed.topic);
                     if self.wait(owed.topic, Waiting::newest(Why::Lag, basis)) {
                         begun.insert(owed.topic);
+                    } else {
+                        self.count_from(owed.topic, basis);
                     }
                     continue;
                 }
                 Item::Gone(ref gone) if begun.remove(&gone.topic) => self.stop_waiting(gone.topic),
                 _ => {}
             }
-                    } else {
-                        self.count_from(owed.topic, basis);
             self.pending.push_back(item);
         }
         self.entries = 0;
@@ -192,12 +198,6 @@ impl Backlog {
         true
     }
 
-    /// The topic's class changed: its newest state is to be told, not that of a tick.
-    pub fn wait_for_newest(&mut self, topic: TopicId) {
-        if let Some(waiting) = self.waiting.get_mut(&topic) {
-            waiting.ticked = false;
-        }
-    }
     /// A topic waits since it was given entries that are given up now: what they would have brought is lost too.
     fn count_from(&mut self, topic: TopicId, before: Basis) {
         if let Some(Waiting { basis: Basis::Delivered(seq), .. }) = self.waiting.get_mut(&topic)
@@ -207,6 +207,12 @@ impl Backlog {
         }
     }
 
+    /// The topic's class changed: its newest state is to be told, not that of a tick.
+    pub fn wait_for_newest(&mut self, topic: TopicId) {
+        if let Some(waiting) = self.waiting.get_mut(&topic) {
+            waiting.ticked = false;
+        }
+    }
 
     pub fn is_waiting(&self, topic: TopicId) -> bool {
         !self.waiting.is_empty() && self.waiting.contains_key(&topic)

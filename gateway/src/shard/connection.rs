@@ -6,6 +6,7 @@ use super::counters::Transport;
 use super::sets::SetKey;
 use crate::close::CloseReason;
 use crate::framing::Framing;
+use crate::log::Offset;
 use std::io::{self, IoSlice};
 
 /// Index of a connection in its shard; reused after it is gone.
@@ -48,6 +49,9 @@ pub struct Connection<W> {
     pub limited: bool,
     /// `None` until the first subscription.
     pub set: Option<SetKey>,
+    /// Where the shard stood when it came to that set. What had ended by then it was not told of as living, so no older
+    /// cursor would be true.
+    pub since: Offset,
     /// Where it stands in its set's members.
     pub member: u32,
     /// Errors answered so far; past the budget it is closed.

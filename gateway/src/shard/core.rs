@@ -338,6 +338,7 @@ impl<W: Wire> Core<W> {
             linger_ms: 0,
             limited: false,
             set: None,
+            since: Offset(0),
             member: 0,
             errors: 0,
             commands: Default::default(),

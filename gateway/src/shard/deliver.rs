@@ -84,7 +84,7 @@ impl<W: Wire> Core<W> {
         let form = set.terms.framing.form;
         let set = self.sets.get_mut(key);
         if delivers {
-            set.delivered = self.position;
+            set.delivered = set.delivered.max(self.position);
         }
         if set.stated >= through {
             return Vec::new();
@@ -134,7 +134,8 @@ impl<W: Wire> Core<W> {
             } else if let Some(reason) = closing {
                 self.end(key, reason);
                 return false;
-            } else if let Some(set) = connection.set.filter(|set| backlog.goes_on() && !self.sets.get(*set).owed.is_empty())
+            } else if let Some(set) =
+                connection.set.filter(|set| backlog.goes_on() && !self.sets.get(*set).owed.is_empty())
             {
                 // Held back by its latency budget: it comes before any snapshot and before any `at`.
                 self.hand_out_to_set(set, None, now_ms);
@@ -148,12 +149,15 @@ impl<W: Wire> Core<W> {
             } else if !backlog.joining.is_empty() {
                 // Whole at the next tick.
                 return false;
-            } else if let Some(full) = backlog.take_at() {
-                self.push_at(key, full);
-                continue;
-            } else {
+            } else if !backlog.owes_an_at() {
                 connection.backlog = None;
                 return false;
+            } else if self.is_early(key) {
+                self.await_tick(key, now_ms);
+                return false;
+            } else {
+                self.push_at(key, now_ms);
+                continue;
             };
             match written {
                 Ok(Progress::None) => self.block(key, now_ms),
@@ -180,10 +184,36 @@ impl<W: Wire> Core<W> {
         }
     }
 
+    /// Its classes are further behind than it: what they have ticked is older than its subscription.
+    fn is_early(&self, key: ConnKey) -> bool {
+        let connection = &self.connections[key.0];
+        let early = |set: SetKey| self.through(self.sets.get(set)) < connection.since;
+        !connection.limited && connection.set.is_some_and(early)
+    }
+
+    /// The `at` that is due follows the next ticks.
+    fn await_tick(&mut self, key: ConnKey, now_ms: i64) {
+        let connection = &mut self.connections[key.0];
+        if !std::mem::replace(&mut connection.backlog().awaits_tick, true) {
+            self.sets.classes.joiners.push(key);
+        }
+        let rates = connection.set.map(|set| self.sets.get(set).rates.clone());
+        rates.into_iter().flatten().for_each(|rate| self.sets.classes.wish(rate, now_ms));
+    }
+
     /// Queues the `at` of a connection that was delivered everything that its classes have ticked.
-    fn push_at(&mut self, key: ConnKey, full: bool) {
-        let Some(connection) = self.connections.get_mut(key.0).filter(|connection| !connection.limited) else { return };
-        let through = connection.set.map_or(self.position, |set| self.through(self.sets.get(set)));
+    fn push_at(&mut self, key: ConnKey, now_ms: i64) {
+        let connection = &mut self.connections[key.0];
+        let full = connection.backlog().take_at() == Some(true);
+        if connection.limited {
+            return;
+        }
+        let set = connection.set;
+        let through = set.map_or(self.position, |set| self.through(self.sets.get(set)));
+        if let Some(set) = set.filter(|_| through < self.position) {
+            // A class is behind, if only for the sake of others' topics: another follows after its tick.
+            self.sets.wish_at(set, self.position, now_ms);
+        }
         let cursor = cursor(self.log.epoch(), through);
         let connection = &mut self.connections[key.0];
         let message = wrap(connection.framing.form, &at(&cursor, full), Some(&cursor));

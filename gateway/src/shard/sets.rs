@@ -50,8 +50,8 @@ pub struct Set {
     pub owed: Vec<Owed>,
     /// Entries of the tick at hand that the members are owed.
     pub ticked: Vec<Owed>,
-    /// Of a throttled set: where the shard stood when something was last delivered, and the last offset stated after a
-    /// tick. A class that is behind may keep the one from reaching the other for some ticks.
+    /// Of a throttled set: up to where an `at` is due for what was delivered, and the last offset stated after a tick. A
+    /// class that is behind may keep the one from reaching the other for some ticks.
     pub delivered: Offset,
     pub stated: Offset,
     /// How many of its topics are alive.
@@ -279,7 +279,7 @@ impl Sets {
         if !set.owes_at() {
             set.rates.iter().for_each(|rate| self.classes.wish(*rate, now_ms));
         }
-        set.delivered = position;
+        set.delivered = set.delivered.max(position);
     }
 
     /// Sets of a rate to which something was delivered that no `at` covers yet.

@@ -2,7 +2,7 @@
 
 use super::answer::Answer;
 use super::backlog::{Basis, Held, Item, Waiting};
-use super::connection::{ConnKey, Wire};
+use super::connection::{ConnKey, Connection, Wire};
 use super::core::Core;
 use super::counters::ShardCounters;
 use super::filters::{Filters, Rate};
@@ -338,13 +338,13 @@ impl<W: Wire> Core<W> {
         let place = members.len() as u32;
         members.push(key);
         let connection = &mut self.connections[key.0];
-        (connection.set, connection.member) = (Some(set), place);
+        (connection.set, connection.since, connection.member) = (Some(set), self.position, place);
+        // The tick that was to state a cursor is not this connection's any more; of the new set's it may be too early.
+        if self.sets.get(set).is_throttled() || old.is_some_and(|old| self.sets.get(old).owes_at()) {
+            connection.backlog().owes_at.get_or_insert(false);
+            self.ready.push(key);
+        }
         if let Some(old) = old {
-            if self.sets.get(old).owes_at() {
-                // The tick that was to state it is not this connection's any more.
-                connection.backlog().owes_at.get_or_insert(false);
-                self.ready.push(key);
-            }
             self.leave(old, key, member);
         }
     }

@@ -243,7 +243,10 @@ impl<W: Wire> Core<W> {
                 let position = Position { segment: Tick::NUMBER, index: index as u32 };
                 let owed = Owed { position, topic, kind: drafting.draft.kind_of(index), seq: now.seq };
                 for &key in &rated.sets {
-                    self.sets.get_mut(key).ticked.push(owed);
+                    let set = self.sets.get_mut(key);
+                    set.ticked.push(owed);
+                    // It may be newer than what this shard has read: its cursor follows once that is.
+                    set.delivered = set.delivered.max(now.link.offset);
                     sets.insert(key);
                 }
             }
@@ -267,6 +270,7 @@ impl<W: Wire> Core<W> {
         let Some(connection) = self.connections.get_mut(key.0) else { return false };
         let (Some(set), Some(backlog)) = (connection.set, connection.backlog.as_mut()) else { return false };
         let mut later = BTreeSet::new();
+        backlog.awaits_tick = false;
         for topic in backlog.joining.keys().copied().collect::<Vec<_>>() {
             let Some(&rate) = self.sets.get(set).rated.get(&topic) else {
                 backlog.joining.remove(&topic);
@@ -311,11 +315,11 @@ impl<W: Wire> Core<W> {
     /// A throttled topic ended: what of its events was not told yet is owed now, before the end.
     pub(super) fn part(&mut self, owed: Owed, gone: Link, current: &Arc<Segment>, now_ms: i64) {
         let Some(indexed) = self.index.get_mut(owed.topic) else { return };
+        let mut parting = Vec::new();
         for rated in &mut indexed.rated {
             let from = rated.from;
             rated.lost = None;
             let before = rated.at.take();
-        let mut parting = Vec::new();
             if !std::mem::take(&mut rated.held) {
                 continue;
             }
@@ -333,8 +337,6 @@ impl<W: Wire> Core<W> {
             }
             rated.sets.iter().for_each(|set| self.sets.owe(*set, owed, now_ms));
         }
-    }
-}
         parting.into_iter().for_each(|(rate, events)| self.part_joiners(owed.topic, rate, &events, current));
     }
 
@@ -354,3 +356,5 @@ impl<W: Wire> Core<W> {
             }
             self.ready.push(key);
         }
+    }
+}
