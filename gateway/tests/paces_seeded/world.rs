@@ -85,17 +85,15 @@ impl World {
         let log_limits = LogLimits { segments_max: 1 << random.random_range(1..8), bytes_max: 1 << 20 };
         let (log, writer) = Log::new(epoch.clone(), log_limits);
         let keep = random.random_range(1..6);
-        let rules = || {
-            KindRules::new(vec![KindRule { pattern: Pattern::new("e.>").unwrap(), kind: Kind::Event, keep }])
-        };
+        let rules =
+            || KindRules::new(vec![KindRule { pattern: Pattern::new("e.>").unwrap(), kind: Kind::Event, keep }]);
         let store = Arc::new(Store::new());
         let settings = CoreSettings { heartbeat_ms: 15_000, poll_gather_ms: 20, paces: Paces::default(), limits };
         let core = |n| Core::new(Arc::clone(&store), Arc::clone(&log), settings.clone(), Arc::default(), (n, 2));
         let shards = vec![core(0), core(1)];
         let sequencer = Sequencer::new(Arc::clone(&store), writer, rules(), &Limits::default());
-        let readers = (0..random.random_range(1..5))
-            .map(|n| Reader { client: Client::new(n), ..Reader::default() })
-            .collect();
+        let readers =
+            (0..random.random_range(1..5)).map(|n| Reader { client: Client::new(n), ..Reader::default() }).collect();
         World {
             eagerness: random.random_range(3..30),
             random,
@@ -192,7 +190,8 @@ impl World {
         for (key, _, reason) in core.take_ended() {
             assert_eq!(reason, CloseReason::TooFarBehind, "nothing else ends a connection here");
             core.remove(key, reason);
-            let ended = |reader: &&mut Reader| reader.connected.as_ref().is_some_and(|c| (c.shard, c.key) == (shard, key));
+            let ended =
+                |reader: &&mut Reader| reader.connected.as_ref().is_some_and(|c| (c.shard, c.key) == (shard, key));
             let reader = self.readers.iter_mut().find(ended).expect("the reader of a connection");
             reader.connected = None;
             reader.client.disconnected();
@@ -270,6 +269,10 @@ impl World {
         for ((fresh, rate), filters) in groups {
             self.subscribe(n, filters, cursor.clone().filter(|_| !fresh), rate);
         }
+        // What it gave up, or was refused, it would hold as it was.
+        let Reader { client, wanted, .. } = &mut self.readers[n];
+        let resumed: Vec<&String> = wanted.keys().filter(|filter| covered.contains(*filter)).collect();
+        client.held.retain(|topic, _| resumed.iter().any(|filter| matches(filter, topic)));
     }
 
     fn subscribe(&mut self, n: usize, filters: BTreeSet<String>, cursor: Option<Cursor>, rate: u32) {
@@ -280,12 +283,10 @@ impl World {
         let Some(connected) = &reader.connected else { return };
         let subscription = Subscription { topics: patterns(&filters), cursor, rate: Rate(rate) };
         let core = &mut self.shards[connected.shard];
-        // A client asks for what it does not hold, or gives a cursor; what it is refused it does not want any more.
+        // What it is refused it does not want any more.
         if core.subscribe(connected.key, &subscription, reply(), self.now_ms).is_ok() {
             reader.wanted.extend(filters.iter().map(|filter| (filter.clone(), rate)));
             reader.client.asked.push_back(Asked::Sub(filters));
-        } else {
-            reader.client.held.retain(|topic, _| reader.wanted.keys().any(|filter| matches(filter, topic)));
         }
     }
 
@@ -426,14 +427,14 @@ impl World {
         assert!(client.asked.is_empty(), "client {n}: commands without an answer");
         assert_eq!(client.active, wanted.keys().cloned().collect(), "client {n}: other filters than it asked for");
         assert_eq!(client.covered, client.active, "client {n} was never told that it is whole");
-        let topics = self.truth.moments.iter().filter(|(topic, _)| client.covers(topic));
-        for (topic, moments) in topics {
+        let topics = self.truth.moments.keys().filter(|topic| client.covers(topic));
+        for topic in topics {
             let held = client.held.get(topic).map(|held| (held.n, held.seq, held.stale));
             let now = self.truth.now(topic).map(|Life { n, seq, stale, .. }| (*n, *seq, *stale));
             assert_eq!(held, now, "client {n}: {topic} at its end");
-            let newest = moments.last().map_or(0, |(offset, _)| *offset);
             let cursor = client.cursor.as_ref().map_or(0, |(_, offset)| *offset);
-            assert!(newest <= cursor, "client {n}: no cursor for {topic} at {newest}, only {cursor}");
+            let then = self.truth.since(topic, cursor).next().flatten();
+            assert_eq!(then, self.truth.now(topic), "client {n}: {topic} is held, but the cursor {cursor} is older");
         }
     }
 }
