@@ -69,6 +69,7 @@ fn line(message: &Value) -> String {
     let line = match message["t"].as_str().unwrap() {
         "at" => format!("at {}", text("cursor").split_once(':').unwrap().1),
         "error" => text("code"),
+        "pong" => "pong".to_owned(),
         "mark" => format!("mark {} {}", text("topic"), message["stale"]),
         "snap" => format!("{} {} {from}{}{lost}{stale}{data}", text("why"), text("topic"), message["seq"]),
         t => format!("{t} {} {from}{}{data}", text("topic"), message["seq"]),
@@ -101,9 +102,14 @@ impl Stage {
     }
 
     fn apply(&mut self, topic: &str, change: Change) {
+        self.commit(topic, change);
+        self.turn();
+    }
+
+    /// Before the shard's next turn.
+    fn commit(&mut self, topic: &str, change: Change) {
         self.sequencer.apply(Update::new(Topic::new(topic).unwrap(), None, change), self.now_ms).unwrap();
         self.sequencer.commit();
-        self.turn();
     }
 
     fn patch(&mut self, topic: &str, patch: &str) {
@@ -150,6 +156,11 @@ impl Stage {
         self.pass(1_000);
         tape.told();
         (key, tape)
+    }
+
+    fn alter(&mut self, key: ConnKey, alteration: Alteration) {
+        self.core.alter(key, &alteration, None, self.now_ms).unwrap();
+        self.turn();
     }
 
     fn writable(&mut self, key: ConnKey, tape: &Tape) {
@@ -224,6 +235,49 @@ fn the_cursor_is_that_of_the_slowest_class() {
 }
 
 #[test]
+fn every_delivery_is_followed_by_its_cursor() {
+    let mut stage = Stage::new();
+    stage.patch("slow.a", r#"{"a":1}"#);
+    stage.patch("fast.a", r#"{"a":1}"#);
+    let (key, tape) = stage.member("slow.a", 1);
+    stage.subscribe(key, "fast.a", 4);
+    stage.subscribe(key, "live.a", 0);
+    let _other = stage.member("slow.other", 1);
+    tape.told();
+    // The slow class is behind for the sake of another connection's topic.
+    stage.patch("slow.other", r#"{"a":1}"#);
+    stage.patch("fast.a", r#"{"a":2}"#);
+    stage.patch("live.a", r#"{"a":1}"#);
+    stage.pass(250);
+    assert_eq!(tape.told(), [r#"born live.a 5 {"a":1}"#, r#"delta fast.a 2→3 {"a":2}"#]);
+    stage.pass(750);
+    assert_eq!(tape.told(), ["at 5"]);
+    stage.pass(1_000);
+    assert_eq!((tape.told(), stage.core.next_due()), (vec![], None));
+    // A connection that leaves its set takes the `at` along.
+    stage.patch("live.a", r#"{"a":2}"#);
+    stage.alter(key, Alteration { linger_ms: Some(20), ..Alteration::default() });
+    assert_eq!(tape.told(), [r#"delta live.a 6 {"a":2}"#, "at 6"]);
+}
+
+#[test]
+fn no_cursor_is_older_than_the_subscription() {
+    let mut stage = Stage::new();
+    stage.patch("q.1", r#"{"a":1}"#);
+    let (key, other) = stage.member("q.9 z", 1);
+    stage.patch("z", r#"{"a":1}"#);
+    stage.apply("q.1", Change::Retire);
+    // The class is behind, from before the end of a topic that this subscriber is never told of.
+    let (late, tape) = stage.open();
+    stage.subscribe(late, "q.*", 1);
+    stage.core.state_cursor(key);
+    stage.turn();
+    assert_eq!((tape.told(), other.told()), (vec![], vec!["at 1".to_owned()]));
+    stage.pass(1_000);
+    assert_eq!(tape.told(), ["at 3"]);
+}
+
+#[test]
 fn events_of_a_tick_come_together_and_what_is_too_much_is_counted() {
     let mut stage = Stage::new();
     stage.event("e.1", 0);
@@ -250,6 +304,21 @@ fn ends_are_told_at_once_after_the_events_before_them_and_births_at_the_tick() {
     stage.event("e.1", 2);
     stage.apply("e.1", Change::Retire);
     assert_eq!(tape.told(), ["append e.1 1→2 1", "append e.1 2→3 2", "gone e.1 3"]);
+    stage.event("e.2", 0);
+    stage.apply("e.2", Change::Stale(true));
+    stage.pass(1_000);
+    tape.told();
+    stage.event("e.2", 1);
+    stage.apply("e.2", Change::Retire);
+    assert_eq!(tape.told(), ["mark e.2 false", "append e.2 6→7 1", "gone e.2 7"], "fresh events follow a mark");
+    // Born since the last tick: only who was told of it is told what it lost by the end.
+    stage.event("e.3", 0);
+    let (key, joins) = stage.open();
+    stage.subscribe(key, "e.>", 1);
+    stage.event("e.3", 1);
+    stage.apply("e.3", Change::Retire);
+    assert_eq!(joins.told(), ["subscribe e.3 10→11 0", "append e.3 11→12 1", "gone e.3 12"]);
+    assert_eq!(tape.told(), ["gone e.3 12"]);
     stage.patch("q", r#"{"a":2}"#);
     stage.apply("q", Change::Retire);
     assert_eq!(tape.told(), ["gone q 3"]);
@@ -259,7 +328,7 @@ fn ends_are_told_at_once_after_the_events_before_them_and_births_at_the_tick() {
     stage.patch("q", r#"{"b":3}"#);
     assert_eq!(tape.told(), [""; 0], "a life between two ticks is not told");
     stage.pass(1_000);
-    assert_eq!(tape.told(), [r#"born q 11 {"b":3}"#, "at 11"]);
+    assert_eq!(tape.told(), [r#"born q 19 {"b":3}"#, "at 19"]);
 }
 
 #[test]
@@ -287,6 +356,33 @@ fn a_rate_can_be_changed_live() {
     stage.patch("other", r#"{"a":2}"#);
     stage.core.alter(key, &alter(0), None, stage.now_ms).unwrap();
     assert_eq!(tape.told(), [""; 0]);
+}
+
+#[test]
+fn an_end_reaches_those_who_change_their_rate() {
+    let limits = Limits { pending_entries_max: 1, ..Limits::default() };
+    let mut stage = Stage::with(limits, 64);
+    let rate = |rate| Alteration { rate: Some(Rate(rate)), ..Alteration::default() };
+    // One that lags when its rate is changed holds the topic all the same.
+    stage.patch("q", r#"{"a":1}"#);
+    let (key, tape) = stage.member("q", 0);
+    tape.shut.set(true);
+    (2..5).for_each(|value| stage.patch("q", &format!(r#"{{"a":{value}}}"#)));
+    stage.alter(key, rate(1));
+    stage.apply("q", Change::Retire);
+    stage.writable(key, &tape);
+    stage.pass(1_000);
+    assert_eq!(tape.told(), ["gone q 4", "at 4", "at 5"]);
+    // One that waits for a tick of its former class is told what that would have told.
+    stage.event("e.1", 0);
+    let (key, tape) = stage.open();
+    stage.subscribe(key, "e.1", 4);
+    stage.event("e.1", 1);
+    stage.alter(key, rate(1));
+    stage.event("e.1", 2);
+    stage.apply("e.1", Change::Retire);
+    let told = ["subscribe e.1 5→6 0", "rate e.1 5→7 lost 0 0 1", "append e.1 7→8 2", "gone e.1 8", "at 7"];
+    assert_eq!(tape.told(), told);
 }
 
 #[test]
@@ -370,19 +466,46 @@ fn lingering_entries_share_a_write_and_come_before_what_follows() {
     stage.pass(10);
     assert_eq!(tape.told(), [r#"delta a 2 {"a":2}"#, r#"delta a 3 {"a":3}"#]);
     assert_eq!(tape.writes.get() - writes, 1);
+    // The answer to a ping waits for nothing, and what waits does not come with it.
+    stage.patch("a", r#"{"a":3.5}"#);
+    stage.core.send(key, br#"{"t":"pong"}"#, None);
+    stage.turn();
+    assert_eq!(tape.told(), ["pong"]);
+    stage.pass(20);
+    assert_eq!(tape.told(), [r#"delta a 4 {"a":3.5}"#]);
     // A subscription comes after what waits.
     stage.patch("a", r#"{"a":4}"#);
     stage.subscribe(key, "b", 0);
-    assert_eq!(tape.told(), [r#"delta a 4 {"a":4}"#, r#"subscribe b 2 {"a":1}"#, "at 5"]);
+    assert_eq!(tape.told(), [r#"delta a 5 {"a":4}"#, r#"subscribe b 2 {"a":1}"#, "at 6"]);
     // So does a heartbeat's cursor.
     stage.patch("a", r#"{"a":5}"#);
     stage.core.state_cursor(key);
     stage.turn();
-    assert_eq!(tape.told(), [r#"delta a 5 {"a":5}"#, "at 6"]);
+    assert_eq!(tape.told(), [r#"delta a 6 {"a":5}"#, "at 7"]);
     // A clock that is set back makes nobody wait.
     stage.patch("a", r#"{"a":6}"#);
     stage.pass(-900_000);
-    assert_eq!(tape.told(), [r#"delta a 6 {"a":6}"#]);
+    assert_eq!(tape.told(), [r#"delta a 7 {"a":6}"#]);
+}
+
+#[test]
+fn a_latency_budget_keeps_the_events_before_an_end() {
+    let mut stage = Stage::new();
+    stage.event("e.1", 0);
+    stage.patch("u", r#"{"a":1}"#);
+    let (key, tape) = stage.open();
+    stage.alter(key, Alteration { linger_ms: Some(20), ..Alteration::default() });
+    stage.subscribe(key, "u", 0);
+    stage.subscribe(key, "e.1", 1);
+    stage.pass(1_000);
+    tape.told();
+    // In one turn: the event is older than the first entry that waits.
+    stage.commit("e.1", Change::Event(parse_object(br#"{"id":1}"#).unwrap()));
+    stage.commit("u", Change::Patch(parse_object(br#"{"a":2}"#).unwrap()));
+    stage.apply("e.1", Change::Retire);
+    assert_eq!(tape.told(), [""; 0]);
+    stage.pass(20);
+    assert_eq!(tape.told(), [r#"delta u 3 {"a":2}"#, "append e.1 1→2 1", "gone e.1 2"]);
 }
 
 #[test]
@@ -405,4 +528,22 @@ fn a_pattern_that_covers_too_many_topics_is_told_so_once_and_states_no_cursor() 
     let subscription = Subscription { topics, cursor: None, rate: Rate::UNTHROTTLED };
     let refused = stage.core.subscribe(key, &subscription, None, stage.now_ms).unwrap_err();
     assert!(refused.to_string().contains("more than 3 topics"), "{refused}");
+}
+
+#[test]
+fn a_narrower_subscription_is_told_what_the_cap_kept_from_it() {
+    let mut stage = Stage::with(Limits { topics_per_connection_max: 3, ..Limits::default() }, 64);
+    ["a.1", "a.2", "b.1"].iter().for_each(|topic| stage.patch(topic, r#"{"a":1}"#));
+    let (key, tape) = stage.member("a.* b.*", 1);
+    stage.patch("b.2", r#"{"a":1}"#);
+    assert_eq!(tape.told(), ["topics_limit"]);
+    stage.core.unsubscribe(key, &[Pattern::new("a.*").unwrap()], None, stage.now_ms).unwrap();
+    stage.turn();
+    assert_eq!(tape.told(), [r#"subscribe b.2 4 {"a":1}"#]);
+    // Others of the same wishes state a cursor; one that met the cap does not.
+    let (_, other) = stage.member("b.*", 1);
+    stage.patch("b.2", r#"{"a":2}"#);
+    stage.pass(1_000);
+    assert_eq!(tape.told(), [r#"delta b.2 4→5 {"a":2}"#]);
+    assert_eq!(other.told(), [r#"delta b.2 4→5 {"a":2}"#, "at 5"]);
 }

@@ -96,6 +96,8 @@ pub struct Backlog {
     waiting: HashMap<TopicId, Waiting>,
     /// Throttled topics that were told as they are, and of whose class the reader becomes a member at the next tick.
     pub joining: HashMap<TopicId, Held>,
+    /// An `at` is due, but some class has to tick before.
+    pub awaits_tick: bool,
     /// `Some(full)`: an `at` is due once everything else is written.
     pub owes_at: Option<bool>,
     /// An `at` is to follow, though the entries before it state their own cursors.
@@ -111,6 +113,15 @@ impl Backlog {
     pub fn is_live(&self) -> bool {
         self.waiting.is_empty() && self.joining.is_empty() && self.owes_at.is_none()
             || mutation::on(Mutation::LiveTooSoon)
+    }
+
+    /// A snapshot or an `at` is to be written now.
+    pub fn goes_on(&self) -> bool {
+        !self.waiting.is_empty() || (self.joining.is_empty() && self.owes_an_at())
+    }
+
+    pub fn owes_an_at(&self) -> bool {
+        self.owes_at.is_some() || self.ends_with_at
     }
 
     /// The `at` that is due now that everything else is written, and whether it says `full`.

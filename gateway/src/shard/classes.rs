@@ -12,7 +12,8 @@ use std::collections::BTreeSet;
 #[derive(Debug, Default)]
 pub struct Classes {
     classes: Vec<Class>,
-    /// Connections some of whose topics become members at a next tick; some may be gone, or members, by then.
+    /// Connections that a next tick brings on: some of their topics become members, or an `at` can be stated. Some may be
+    /// gone, or have nothing to wait for, by then.
     pub joiners: Vec<ConnKey>,
 }
 

@@ -49,8 +49,9 @@ pub struct Connection<W> {
     pub limited: bool,
     /// `None` until the first subscription.
     pub set: Option<SetKey>,
-    /// Where its last subscription, or change of rates, found the log: no older cursor is true of it.
-    pub told_from: Offset,
+    /// Where the shard stood when it came to that set. What had ended by then it was not told of as living, so no older
+    /// cursor would be true.
+    pub since: Offset,
     /// Where it stands in its set's members.
     pub member: u32,
     /// Errors answered so far; past the budget it is closed.

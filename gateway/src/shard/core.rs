@@ -345,7 +345,7 @@ impl<W: Wire> Core<W> {
             linger_ms: 0,
             limited: false,
             set: None,
-            told_from: Offset(0),
+            since: Offset(0),
             member: 0,
             errors: 0,
             commands: Default::default(),

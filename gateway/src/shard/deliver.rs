@@ -48,8 +48,9 @@ impl<W: Wire> Core<W> {
     pub(super) fn hand_out_to_set(&mut self, key: SetKey, tick: Option<&Tick>, now_ms: i64) {
         let mut owed = std::mem::take(&mut self.sets.get_mut(key).owed);
         let mut ticked = std::mem::take(&mut self.sets.get_mut(key).ticked);
-        let at = self.note_cursor(key, !owed.is_empty(), tick.is_some(), now_ms);
-        if !owed.is_empty() || !ticked.is_empty() || !at.is_empty() {
+        let delivers = !owed.is_empty() || !ticked.is_empty();
+        let at = self.note_cursor(key, delivers, tick.is_some(), now_ms);
+        if delivers || !at.is_empty() {
             let tick = tick.unwrap_or(&self.no_tick);
             let share = Share { pass: &self.pass, owed: &owed, ticked: &ticked, tick, at: &at };
             let most = self.settings.limits.pending_entries_max;
@@ -76,19 +77,21 @@ impl<W: Wire> Core<W> {
     /// due.
     fn note_cursor(&mut self, key: SetKey, delivers: bool, ticks: bool, now_ms: i64) -> Vec<u8> {
         let set = self.sets.get(key);
-        if !set.is_throttled() || set.limited {
+        if !set.is_throttled() || set.terms.limited {
             return Vec::new();
         }
         if !ticks {
             if delivers {
-                self.sets.wish_at(key, now_ms);
+                self.sets.wish_at(key, self.position, now_ms);
             }
             return Vec::new();
         }
         let through = self.through(set);
         let form = set.terms.framing.form;
         let set = self.sets.get_mut(key);
-        set.owes_at = false;
+        if delivers {
+            set.delivered = set.delivered.max(self.position);
+        }
         if set.stated >= through {
             return Vec::new();
         }
@@ -150,7 +153,8 @@ impl<W: Wire> Core<W> {
             } else if let Some(reason) = closing {
                 self.end(key, reason);
                 return false;
-            } else if let Some(set) = connection.set.filter(|set| !self.sets.get(*set).owed.is_empty())
+            } else if let Some(set) =
+                connection.set.filter(|set| backlog.goes_on() && !self.sets.get(*set).owed.is_empty())
                 && !mutation::on(Mutation::LingerPassedOver)
             {
                 // Held back by its latency budget: it comes before any snapshot and before any `at`.
@@ -168,14 +172,15 @@ impl<W: Wire> Core<W> {
             } else if !backlog.joining.is_empty() {
                 // Whole at the next tick.
                 return false;
-            } else if let Some(full) = backlog.take_at() {
-                if self.push_at(key, full) {
-                    continue;
-                }
-                return false;
-            } else {
+            } else if !backlog.owes_an_at() {
                 connection.backlog = None;
                 return false;
+            } else if self.is_early(key) {
+                self.await_tick(key, now_ms);
+                return false;
+            } else {
+                self.push_at(key, now_ms);
+                continue;
             };
             match written {
                 Ok(Progress::None) => self.block(key, now_ms),
@@ -202,24 +207,40 @@ impl<W: Wire> Core<W> {
         }
     }
 
-    /// Queues the `at` of a connection that was delivered everything that its classes have ticked.
-    /// False if the connection has to wait for a tick: a class has changes to tell from before the connection was told its
-    /// topics, and a cursor from before then would bring back what it was never told.
-    fn push_at(&mut self, key: ConnKey, full: bool) -> bool {
-        let Some(connection) = self.connections.get_mut(key.0).filter(|connection| !connection.limited) else {
-            return true;
-        };
-        let through = connection.set.map_or(self.position, |set| self.through(self.sets.get(set)));
+    /// Its classes are further behind than it: what they have ticked is older than its subscription.
+    fn is_early(&self, key: ConnKey) -> bool {
+        let connection = &self.connections[key.0];
+        let early = |set: SetKey| self.through(self.sets.get(set)) < connection.since;
+        !connection.limited && connection.set.is_some_and(early)
+    }
+
+    /// The `at` that is due follows the next ticks.
+    fn await_tick(&mut self, key: ConnKey, now_ms: i64) {
         let connection = &mut self.connections[key.0];
-        if through < connection.told_from {
-            connection.backlog().owes_at = Some(full);
+        if !std::mem::replace(&mut connection.backlog().awaits_tick, true) {
             self.sets.classes.joiners.push(key);
-            return false;
+        }
+        let rates = connection.set.map(|set| self.sets.get(set).rates.clone());
+        rates.into_iter().flatten().for_each(|rate| self.sets.classes.wish(rate, now_ms));
+    }
+
+    /// Queues the `at` of a connection that was delivered everything that its classes have ticked.
+    fn push_at(&mut self, key: ConnKey, now_ms: i64) {
+        let connection = &mut self.connections[key.0];
+        let full = connection.backlog().take_at() == Some(true);
+        if connection.limited {
+            return;
+        }
+        let set = connection.set;
+        let through = set.map_or(self.position, |set| self.through(self.sets.get(set)));
+        if let Some(set) = set.filter(|_| through < self.position) {
+            // A class is behind, if only for the sake of others' topics: another follows after its tick.
+            self.sets.wish_at(set, self.position, now_ms);
         }
         let cursor = cursor(self.log.epoch(), through);
+        let connection = &mut self.connections[key.0];
         let message = wrap(connection.framing.form, &at(&cursor, full), Some(&cursor));
         connection.backlog().push_control(message);
-        true
     }
 
     /// The snapshot that the topic at the head of the line gets, if it can be told now.

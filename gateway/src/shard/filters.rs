@@ -57,12 +57,6 @@ impl Filters {
         Filters::canonical(self.iter().filter(|filter| !gone.contains(&filter.pattern)).cloned().collect())
     }
 
-    /// The same filters, where `change` picks the rate of each.
-    pub fn at_rates(&self, change: impl Fn(&Filter) -> Rate) -> Filters {
-        let changed = self.iter().map(|filter| Filter { pattern: filter.pattern.clone(), rate: change(filter) });
-        Filters::canonical(changed.collect())
-    }
-
     fn canonical(filters: Vec<Filter>) -> Filters {
         let (mut exact, mut wild): (Vec<Filter>, Vec<Filter>) =
             filters.into_iter().partition(|filter| filter.pattern.is_exact());
@@ -133,7 +127,11 @@ mod tests {
         let later = filters.with(patterns("quote.>"), Rate(2));
         assert_eq!(rates(&later), [Some(Rate(4)), Some(Rate(2)), Some(Rate(2)), None]);
         assert_eq!(later.rates(), BTreeSet::from([Rate(2), Rate(4)]));
-        let even = later.at_rates(|_| Rate(1));
+        let even = later.with(later.patterns().cloned().collect::<Vec<_>>(), Rate(1));
         assert_eq!(even, Filters::default().with(patterns("*.b quote.> quote.a"), Rate(1)));
+        // Patterns of one rate are sorted, which is not their order; whichever gets another rate is the latest.
+        for (changed, rate) in [("*.b", Rate(2)), ("quote.>", Rate(2))] {
+            assert_eq!(even.with(patterns(changed), rate).rate_of("quote.b"), Some(rate), "{changed}");
+        }
     }
 }

@@ -30,25 +30,29 @@ struct Budget {
 }
 
 impl Lingers {
-    /// Lets a set wait for its next tick, since it is owed an entry of `segment`.
-    pub fn wait(&mut self, set: SetKey, linger_ms: u32, segment: u64, now_ms: i64) {
-        let known = self.budgets.iter().position(|budget| budget.linger_ms == linger_ms);
-        let at = known.unwrap_or_else(|| {
-            self.budgets.push(Budget { linger_ms, due_ms: 0, oldest: 0, sets: Vec::new() });
-            self.budgets.len() - 1
-        });
-        let budget = &mut self.budgets[at];
+    /// Lets a set wait for its next tick.
+    pub fn wait(&mut self, set: SetKey, linger_ms: u32, now_ms: i64) {
+        let budget = self.budget(linger_ms);
         if budget.sets.is_empty() {
-            (budget.due_ms, budget.oldest) = (next_multiple(now_ms, linger_ms.into()), segment);
+            (budget.due_ms, budget.oldest) = (next_multiple(now_ms, linger_ms.into()), u64::MAX);
         }
-        budget.oldest = budget.oldest.min(segment);
         budget.sets.push(set);
     }
 
-    /// A set that waits is owed an entry of an older segment too: what is told before the end of a throttled topic.
-    pub fn keep(&mut self, linger_ms: u32, segment: u64) {
-        let budget = self.budgets.iter_mut().find(|budget| budget.linger_ms == linger_ms);
-        budget.into_iter().for_each(|budget| budget.oldest = budget.oldest.min(segment));
+    /// A set that waits is owed an entry of `segment`, which may be older than all that others are owed: the events
+    /// before the end of a throttled topic are.
+    pub fn need(&mut self, linger_ms: u32, segment: u64) {
+        let budget = self.budget(linger_ms);
+        budget.oldest = budget.oldest.min(segment);
+    }
+
+    fn budget(&mut self, linger_ms: u32) -> &mut Budget {
+        let known = self.budgets.iter().position(|budget| budget.linger_ms == linger_ms);
+        let at = known.unwrap_or_else(|| {
+            self.budgets.push(Budget { linger_ms, due_ms: 0, oldest: u64::MAX, sets: Vec::new() });
+            self.budgets.len() - 1
+        });
+        &mut self.budgets[at]
     }
 
     pub fn next_due(&self) -> Option<i64> {

@@ -46,6 +46,7 @@ impl Pass {
             return Some(Arc::clone(segment));
         }
         let segment = log.segment(number)?;
+        self.bytes += segment.weight();
         self.older.push(Arc::clone(&segment));
         Some(segment)
     }
@@ -61,5 +62,11 @@ impl Pass {
         while let Some(segment) = self.segments.pop_front_if(|segment| segment.number < oldest) {
             self.bytes -= segment.weight();
         }
+        let bytes = &mut self.bytes;
+        self.older.retain(|segment| {
+            let needed = segment.number >= oldest;
+            *bytes -= if needed { 0 } else { segment.weight() };
+            needed
+        });
     }
 }

@@ -97,7 +97,7 @@ impl<W: Wire> Core<W> {
     /// The set that a poll asks about. It is leased: give it back with [`Core::poll_left`].
     pub fn poll_set(&mut self, filters: Filters, framing: Framing, now_ms: i64) -> Result<SetKey, TooManyTopics> {
         self.settle(now_ms);
-        let set = self.sets.intern(Terms { filters, framing, linger_ms: 0 }, &mut self.index)?;
+        let set = self.sets.intern(Terms { filters, framing, linger_ms: 0, limited: false }, &mut self.index)?;
         self.sets.get_mut(set).leases += 1;
         Ok(set)
     }

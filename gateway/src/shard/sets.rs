@@ -27,6 +27,8 @@ pub struct Terms {
     /// While they are live. Quiet if some filter is throttled, or if no cursor is ever to be stated.
     pub framing: Framing,
     pub linger_ms: u32,
+    /// No cursor is ever to be stated: its members met the cap on topics.
+    pub limited: bool,
 }
 
 #[derive(Debug)]
@@ -48,9 +50,9 @@ pub struct Set {
     pub owed: Vec<Owed>,
     /// Entries of the tick at hand that the members are owed.
     pub ticked: Vec<Owed>,
-    /// Something was delivered since the last `at`; of a throttled set.
-    pub owes_at: bool,
-    /// The last offset stated after a tick.
+    /// Of a throttled set: up to where an `at` is due for what was delivered, and the last offset stated after a tick. A
+    /// class that is behind may keep the one from reaching the other for some ticks.
+    pub delivered: Offset,
     pub stated: Offset,
     /// How many of its topics are alive.
     pub live: usize,
@@ -71,6 +73,11 @@ impl Set {
 
     pub fn is_throttled(&self) -> bool {
         !self.rates.is_empty()
+    }
+
+    /// An `at` is due that says more than the last one.
+    pub fn owes_at(&self) -> bool {
+        self.stated < self.delivered
     }
 
     /// At which rate it covers a topic.
@@ -142,7 +149,7 @@ impl Sets {
             leases: 0,
             owed: Vec::new(),
             ticked: Vec::new(),
-            owes_at: false,
+            delivered: Offset(0),
             stated: Offset(0),
             live: 0,
             idle: None,
@@ -211,7 +218,7 @@ impl Sets {
             if self.by_terms.get(&set.terms) == Some(key) {
                 self.by_terms.remove(&set.terms);
             }
-            set.terms.framing.quiet = true;
+            (set.terms.framing.quiet, set.terms.limited) = (true, true);
         }
         limited
     }
@@ -263,11 +270,9 @@ impl Sets {
             }
         } else {
             if !std::mem::replace(&mut set.lingers, true) {
-                self.lingers.wait(key, set.terms.linger_ms, owed.position.segment, now_ms);
+                self.lingers.wait(key, set.terms.linger_ms, now_ms);
             }
-            if set.owed.last().is_some_and(|last| last.position.segment > owed.position.segment) {
-                self.lingers.keep(set.terms.linger_ms, owed.position.segment);
-            }
+            self.lingers.need(set.terms.linger_ms, owed.position.segment);
             if set.owed.len() == LINGER_ENTRIES_MAX {
                 self.marked.push(key);
             }
@@ -276,16 +281,17 @@ impl Sets {
     }
 
     /// Something unthrottled was delivered to a throttled set: the next tick of any of its classes states a cursor.
-    pub fn wish_at(&mut self, key: SetKey, now_ms: i64) {
+    pub fn wish_at(&mut self, key: SetKey, position: Offset, now_ms: i64) {
         let set = &mut self.sets[key.0 as usize];
-        if !std::mem::replace(&mut set.owes_at, true) {
+        if !set.owes_at() {
             set.rates.iter().for_each(|rate| self.classes.wish(*rate, now_ms));
         }
+        set.delivered = set.delivered.max(position);
     }
 
-    /// Sets of a rate to which something unthrottled was delivered since their last `at`.
+    /// Sets of a rate to which something was delivered that no `at` covers yet.
     pub fn that_owe_at(&self, rate: Rate) -> Vec<SetKey> {
-        self.classes.sets(rate).filter(|key| self.get(*key).owes_at).collect()
+        self.classes.sets(rate).filter(|key| self.get(*key).owes_at()).collect()
     }
 
     /// Sets whose latency budget is over, or all that wait for it.

@@ -2,7 +2,7 @@
 
 use super::answer::Answer;
 use super::backlog::{Basis, Held, Item, Waiting};
-use super::connection::{ConnKey, Wire};
+use super::connection::{ConnKey, Connection, Wire};
 use super::core::Core;
 use super::counters::ShardCounters;
 use super::filters::{Filters, Rate};
@@ -49,10 +49,10 @@ pub enum Refused {
 struct Moved {
     topic: TopicId,
     rate: Rate,
-    /// Up to where the client was delivered it.
+    /// Up to where a member of the old class was delivered it.
     held: Held,
-    /// It was delivered all there is.
-    whole: bool,
+    /// Its newest entry.
+    newest: Offset,
 }
 
 impl<W: Wire> Core<W> {
@@ -79,7 +79,6 @@ impl<W: Wire> Core<W> {
         }
         let moved = self.moved(old, new);
         let was_streaming = old.is_some();
-        self.connections[key.0].told_from = self.position;
         self.move_to(key, new, now_ms);
         self.owe(key, &gained, answer, subscription, was_streaming, reply);
         self.hold_throttled(key, &gained, now_ms);
@@ -101,7 +100,9 @@ impl<W: Wire> Core<W> {
             let lost: Vec<TopicId> =
                 self.sets.get(old).topics.difference(&self.sets.get(new).topics).copied().collect();
             let moved = self.moved(Some(old), new);
+            let missed = self.missed(old, new);
             self.move_to(key, new, now_ms);
+            self.tell_missed(key, &missed, now_ms);
             if let Some(backlog) = self.connections[key.0].backlog.as_mut() {
                 lost.into_iter().for_each(|topic| backlog.stop_waiting(topic));
             }
@@ -126,7 +127,7 @@ impl<W: Wire> Core<W> {
         let Alteration { num_string, ids, linger_ms, rate, topics } = alteration;
         let concerned = |pattern: &Pattern| topics.as_ref().is_none_or(|topics| topics.contains(pattern));
         let filters = match *rate {
-            Some(rate) => terms.filters.at_rates(|filter| if concerned(&filter.pattern) { rate } else { filter.rate }),
+            Some(rate) => terms.filters.with(terms.filters.patterns().filter(|one| concerned(one)).cloned(), rate),
             None => terms.filters,
         };
         let connection = &mut self.connections[key.0];
@@ -144,7 +145,9 @@ impl<W: Wire> Core<W> {
                 }
             };
             let moved = self.moved(Some(old), new);
+            let missed = self.missed(old, new);
             self.move_to(key, new, now_ms);
+            self.tell_missed(key, &missed, now_ms);
             if ids && !before.ids {
                 self.name_topics(key, new);
             }
@@ -172,7 +175,7 @@ impl<W: Wire> Core<W> {
         let filters = Filters::default().with(subscription.topics.iter().cloned(), subscription.rate);
         self.settings.limits.check_filters(filters.patterns())?;
         let quiet = !filters.rates().is_empty();
-        self.sets.check(&Terms { filters, framing: framing.quiet(quiet), linger_ms }, &self.index)?;
+        self.sets.check(&Terms { filters, framing: framing.quiet(quiet), linger_ms, limited: false }, &self.index)?;
         Ok(())
     }
 
@@ -183,15 +186,35 @@ impl<W: Wire> Core<W> {
         let connection = self.open_connection(key)?;
         let (framing, linger_ms, set) = (connection.framing, connection.linger_ms, connection.set);
         let terms = set.map(|set| self.sets.get(set).terms.clone());
-        Some(terms.unwrap_or(Terms { filters: Filters::default(), framing, linger_ms }))
+        Some(terms.unwrap_or(Terms { filters: Filters::default(), framing, linger_ms, limited: false }))
     }
 
     /// The set that a connection has with these filters.
     fn set_of(&mut self, key: ConnKey, filters: Filters) -> Result<SetKey, TooManyTopics> {
         let connection = &self.connections[key.0];
         let quiet = connection.limited || !filters.rates().is_empty();
-        let terms = Terms { filters, framing: connection.framing.quiet(quiet), linger_ms: connection.linger_ms };
+        let &Connection { framing, linger_ms, limited, .. } = connection;
+        let terms = Terms { filters, framing: framing.quiet(quiet), linger_ms, limited };
         self.sets.intern(terms, &mut self.index)
+    }
+
+    /// Topics that a set covers with filters of an old one, which met the cap on topics and was not given them.
+    fn missed(&self, old: SetKey, new: SetKey) -> BTreeSet<TopicId> {
+        self.sets.get(new).topics.difference(&self.sets.get(old).topics).copied().collect()
+    }
+
+    fn tell_missed(&mut self, key: ConnKey, missed: &BTreeSet<TopicId>, now_ms: i64) {
+        if missed.is_empty() {
+            return;
+        }
+        let answer = self.answer(missed, None);
+        let backlog = self.connections[key.0].backlog();
+        for (topic, waiting) in answer.snapshots {
+            backlog.wait(topic, waiting);
+        }
+        backlog.owes_at.get_or_insert(false);
+        self.hold_throttled(key, missed, now_ms);
+        self.ready.push(key);
     }
 
     /// Topics whose rate differs between two sets, and how far a member of the old one holds them.
@@ -208,7 +231,7 @@ impl<W: Wire> Core<W> {
             let newest = indexed.newest.offset;
             let at = indexed.rated(old.rate(topic)).map(|rated| rated.at.as_ref().map(|at| at.link.offset));
             let offset = at.map_or(newest, |at| at.unwrap_or(Offset(indexed.born.0 - 1)));
-            Some(Moved { topic, rate: new.rate(topic), held: Held { offset, seq }, whole: offset >= newest })
+            Some(Moved { topic, rate: new.rate(topic), held: Held { offset, seq }, newest })
         })
         .collect()
     }
@@ -219,30 +242,25 @@ impl<W: Wire> Core<W> {
         if moved.is_empty() {
             return;
         }
-        self.connections[key.0].told_from = self.position;
         let backlog = self.connections[key.0].backlog();
-        let (mut joins, mut waits) = (Vec::new(), Vec::new());
-        for &Moved { topic, rate, held, whole } in moved {
-            let basis = |held: Held| Waiting::newest(Why::Rate, Basis::Delivered(held.seq));
-            match backlog.joining.remove(&topic) {
-                _ if backlog.is_waiting(topic) => backlog.wait_for_newest(topic),
-                Some(held) if rate.is_throttled() => joins.push((topic, rate, held)),
-                Some(held) => drop(backlog.wait(topic, basis(held))),
-                None if !whole => drop(backlog.wait(topic, basis(held))),
-                None if rate.is_throttled() => joins.push((topic, rate, held)),
-                None => {}
+        let mut throttled = Vec::new();
+        for &Moved { topic, rate, held, newest } in moved {
+            let held = backlog.joining.remove(&topic).unwrap_or(held);
+            if backlog.is_waiting(topic) {
+                backlog.wait_for_newest(topic);
+            } else if held.offset < newest {
+                backlog.wait(topic, Waiting::newest(Why::Rate, Basis::Delivered(held.seq)));
             }
-            if rate.is_throttled() && backlog.is_waiting(topic) {
-                waits.push((topic, rate));
-            }
+            let joins = (!backlog.is_waiting(topic)).then_some(held);
+            throttled.extend(Some((topic, rate, joins)).filter(|_| rate.is_throttled()));
         }
         backlog.owes_at.get_or_insert(false);
-        for (topic, rate) in waits {
-            // It may hold a former state, or life: the class has to tell the end.
-            self.hold_until_tick(topic, rate, now_ms);
-        }
-        for (topic, rate, held) in joins {
-            self.join(key, topic, rate, held, now_ms);
+        for (topic, rate, joins) in throttled {
+            match joins {
+                Some(held) => self.join(key, topic, rate, held, now_ms),
+                // Its end would have to be told even before it is told itself.
+                None => self.hold_until_tick(topic, rate, now_ms),
+            }
         }
         self.ready.push(key);
     }
@@ -331,7 +349,12 @@ impl<W: Wire> Core<W> {
         let place = members.len() as u32;
         members.push(key);
         let connection = &mut self.connections[key.0];
-        (connection.set, connection.member) = (Some(set), place);
+        (connection.set, connection.since, connection.member) = (Some(set), self.position, place);
+        // The tick that was to state a cursor is not this connection's any more; of the new set's it may be too early.
+        if self.sets.get(set).is_throttled() || old.is_some_and(|old| self.sets.get(old).owes_at()) {
+            connection.backlog().owes_at.get_or_insert(false);
+            self.ready.push(key);
+        }
         if let Some(old) = old {
             self.leave(old, key, member);
         }

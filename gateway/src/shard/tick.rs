@@ -9,6 +9,7 @@ use super::core::Core;
 use super::counters::ShardCounters;
 use super::filters::Rate;
 use super::sets::{Set, SetKey};
+use super::write::enqueue;
 use crate::framing::Draft;
 use crate::framing::message::Why;
 use crate::limits::PARTING_EVENTS_MAX;
@@ -148,6 +149,27 @@ fn draft_of(kind: EntryKind, now: &Snapshot, seq: Seq) -> Draft<'_> {
     }
 }
 
+/// What these entries of a topic say of events, marks among them, since fresh events follow one; nothing of a state topic.
+fn events_of(
+    topic: TopicId,
+    links: impl Iterator<Item = Link>,
+    mut segment_of: impl FnMut(u64) -> Option<Arc<Segment>>,
+) -> Vec<Owed> {
+    let mut events = Vec::new();
+    for Link { position, .. } in links {
+        let Some(segment) = segment_of(position.segment) else { continue };
+        let entry = &segment.entries[position.index as usize];
+        let owed = Owed { position, topic, kind: entry.kind, seq: entry.seq };
+        match entry.kind {
+            EntryKind::Append | EntryKind::Mark => events.push(owed),
+            EntryKind::Reset if segment.lost_of(position.index).is_some() => events.push(owed),
+            EntryKind::Delta | EntryKind::Reset => return Vec::new(),
+            EntryKind::Born | EntryKind::Gone | EntryKind::Rate => {}
+        }
+    }
+    events
+}
+
 impl<W: Wire> Core<W> {
     /// Hands out what waits for a tick that has come: first of latency budgets, then of rate classes.
     pub(super) fn serve_ticks(&mut self, now_ms: i64) {
@@ -223,7 +245,10 @@ impl<W: Wire> Core<W> {
                 let position = Position { segment: Tick::NUMBER, index: index as u32 };
                 let owed = Owed { position, topic, kind: drafting.draft.kind_of(index), seq: now.seq };
                 for &key in &rated.sets {
-                    self.sets.get_mut(key).ticked.push(owed);
+                    let set = self.sets.get_mut(key);
+                    set.ticked.push(owed);
+                    // It may be newer than what this shard has read: its cursor follows once that is.
+                    set.delivered = set.delivered.max(now.link.offset);
                     sets.insert(key);
                 }
             }
@@ -247,6 +272,7 @@ impl<W: Wire> Core<W> {
         let Some(connection) = self.connections.get_mut(key.0) else { return false };
         let (Some(set), Some(backlog)) = (connection.set, connection.backlog.as_mut()) else { return false };
         let mut later = BTreeSet::new();
+        backlog.awaits_tick = false;
         for topic in backlog.joining.keys().copied().collect::<Vec<_>>() {
             let Some(&rate) = self.sets.get(set).rated.get(&topic) else {
                 backlog.joining.remove(&topic);
@@ -294,45 +320,46 @@ impl<W: Wire> Core<W> {
     /// A throttled topic ended: what of its events was not told yet is owed now, before the end.
     pub(super) fn part(&mut self, owed: Owed, gone: Link, current: &Arc<Segment>, now_ms: i64) {
         let Some(indexed) = self.index.get_mut(owed.topic) else { return };
-        let born = indexed.born;
+        let mut parting = Vec::new();
         for rated in &mut indexed.rated {
             rated.lost = None;
             let before = rated.at.take();
-            // SNAPSHOT-FIRST: before the first tick of this life only those who joined meanwhile hold it. The others are told
-            // its birth first.
-            let is_told_whole = before.is_none();
-            let from = if is_told_whole { Offset(born.0 - 1) } else { rated.from };
+            let from = rated.from;
             if !std::mem::take(&mut rated.held) {
                 continue;
             }
             let is_state = before.as_ref().is_some_and(|before| matches!(before.content, Content::State(_)));
             let links = if is_state { None } else { self.log.entries_after(from, gone, PARTING_EVENTS_MAX) };
-            let missed = before.filter(|_| !is_state && links.is_none()).map(|before| owed.seq.0 - before.seq.0);
+            let missed =
+                before.as_ref().filter(|_| !is_state && links.is_none()).map(|before| owed.seq.0 - before.seq.0);
             ShardCounters::add(&self.counters.lost_events, missed.unwrap_or(0));
-            let mut events = Vec::new();
-            for link in links.into_iter().flatten().filter(|link| link.offset < gone.offset) {
-                let Some(segment) = self.pass.recall(link.position.segment, current, &self.log) else { continue };
-                let entry = &segment.entries[link.position.index as usize];
-                let is_reset = segment.lost_of(link.position.index).is_some();
-                match entry.kind {
-                    // STALE-TOLD: the marks between the events too.
-                    EntryKind::Append | EntryKind::Mark => {}
-                    EntryKind::Born if is_told_whole => {}
-                    EntryKind::Reset if is_reset => {}
-                    // Of a state nobody needs more than its end.
-                    EntryKind::Delta | EntryKind::Reset => {
-                        events.clear();
-                        break;
-                    }
-                    _ => continue,
-                }
-                let (position, kind, seq) = (link.position, entry.kind, entry.seq);
-                events.push(Owed { position, topic: owed.topic, kind, seq });
-            }
-            for event in events {
-                rated.sets.iter().for_each(|set| self.sets.owe(*set, event, now_ms));
+            let untold = links.into_iter().flatten().filter(|link| link.offset < gone.offset);
+            let events = events_of(owed.topic, untold, |number| self.pass.recall(number, current, &self.log));
+            if before.is_some() {
+                events.iter().for_each(|event| rated.sets.iter().for_each(|set| self.sets.owe(*set, *event, now_ms)));
+            } else if !events.is_empty() {
+                parting.push((rated.rate, events));
             }
             rated.sets.iter().for_each(|set| self.sets.owe(*set, owed, now_ms));
+        }
+        parting.into_iter().for_each(|(rate, events)| self.part_joiners(owed.topic, rate, &events, current));
+    }
+
+    /// A topic ended that the class never ticked: its members were not told of it, only those who join were.
+    fn part_joiners(&mut self, topic: TopicId, rate: Rate, events: &[Owed], current: &Arc<Segment>) {
+        let joiners: BTreeSet<ConnKey> = self.sets.classes.joiners.iter().copied().collect();
+        for key in joiners {
+            let Some(connection) = self.connections.get_mut(key.0) else { continue };
+            let framing = connection.framing;
+            let joins = connection.set.is_some_and(|set| self.sets.get(set).rate(topic) == rate);
+            let backlog = connection.backlog.as_mut().filter(|backlog| joins && backlog.joining.contains_key(&topic));
+            let Some(backlog) = backlog else { continue };
+            for event in events {
+                if let Some(segment) = self.pass.recall(event.position.segment, current, &self.log) {
+                    enqueue(backlog, &segment, *event, framing);
+                }
+            }
+            self.ready.push(key);
         }
     }
 }
