@@ -6,8 +6,9 @@ SHELL := bash
 
 SEEDS ?= 100000
 SOCKET_SEEDS ?= 500
+MINUTES ?= 60
 
-.PHONY: help run simulate test test-web test-rust test-browser lint lint-rust lint-web fmt bench load web clean
+.PHONY: help run simulate test test-web test-rust test-browser lint lint-rust lint-web fmt bench load slow soak births web clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +56,21 @@ load: ## a minute of 1,000 subscribers, every event proven; then CPU per deliver
 	cargo build --release -p fanwire -p fanwire-loadtest
 	target/release/fanwire-loadtest run --subscribers 1000 --topics 1 --per-subscriber 1 --rate 100 --seconds 60 --no-lag
 	target/release/fanwire-loadtest compare --pairs 3 --seconds 5 --transport websocket --transport sse
+
+slow: ## SLOW-ALONE: one slow subscriber, half of them slow, a shard that does nothing; what the others feel (25 minutes)
+	cargo build --release -p fanwire -p fanwire-loadtest
+	target/release/fanwire-loadtest slow --pairs 5
+	target/release/fanwire-loadtest slow --pairs 5 --scenario ended
+	target/release/fanwire-loadtest slow --pairs 5 --slow 500
+	target/release/fanwire-loadtest slow --pairs 5 --scenario block --stall-ms 2000
+
+soak: ## 10,000 subscribers that come and go, feeds that break, topics born and retired (MINUTES=60)
+	cargo build --release -p fanwire -p fanwire-loadtest
+	target/release/fanwire-loadtest soak --minutes $(MINUTES)
+
+births: ## ten million topics born and retired, and what stays behind
+	cargo build --release -p fanwire -p fanwire-loadtest
+	target/release/fanwire-loadtest births
 
 web: ## builds the page into web/dist, from where the binary embeds it
 	@scripts/web.sh build

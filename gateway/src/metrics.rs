@@ -3,6 +3,7 @@
 use crate::close::CloseReason;
 use crate::codes::CODES;
 use crate::log::Log;
+use crate::memory::Memory;
 use crate::sequencer::SequencerCounters;
 use crate::shard::{LATENCY_BUCKETS_MS, ShardCounters, TRANSPORTS};
 use crossbeam_channel::Sender;
@@ -60,6 +61,7 @@ impl Collector for Page {
         let mut writer = Writer(encoder);
         sequencer(&mut writer, &self.0.sequencer)?;
         log(&mut writer, &self.0.log)?;
+        memory(&mut writer, Memory::read())?;
         ingest(&mut writer, &self.0)?;
         shards(&mut writer, &self.0.shards)?;
         by_transport(&mut writer, &self.0.shards)?;
@@ -134,6 +136,11 @@ fn log(writer: &mut Writer<'_>, log: &Log) -> fmt::Result {
     writer.gauge("log_segments", "Segments that the log holds", segments)?;
     writer.gauge("log_bytes", "Bytes that the log holds", bytes)?;
     writer.counter("log_offset", "Offset of the newest entry", log.end().0)
+}
+
+fn memory(writer: &mut Writer<'_>, memory: Memory) -> fmt::Result {
+    writer.gauge("memory_allocated_bytes", "Memory that the gateway uses", memory.allocated)?;
+    writer.gauge("memory_resident_bytes", "Memory that the allocator holds for it", memory.resident)
 }
 
 fn ingest(writer: &mut Writer<'_>, sources: &Sources) -> fmt::Result {

@@ -4,7 +4,7 @@ use super::backlog::{Basis, Owed, Waiting};
 use super::connection::Wire;
 use super::core::Core;
 use crate::framing::message::Why;
-use crate::log::{Cursor, Link, Offset, TopicId};
+use crate::log::{Cursor, EntryKind, Link, Offset, TopicId};
 use crate::mutation::{self, Mutation};
 use std::collections::BTreeSet;
 
@@ -89,6 +89,11 @@ impl<W: Wire> Core<W> {
                     answer.snapshots.push((id, waiting));
                 }
             }
+        }
+        let ends = answer.entries.iter().filter(|(_, owed)| owed.kind == EntryKind::Gone).count();
+        if ends > self.settings.limits.pending_entries_max {
+            // A stream that is owed so many is closed as `too_far_behind`, and would come back with the same cursor.
+            return self.snapshots_of(topics, Why::Resume, Basis::Stated(cursor), true);
         }
         answer.entries.sort_unstable_by_key(|(offset, _)| *offset);
         answer

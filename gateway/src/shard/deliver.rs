@@ -20,6 +20,9 @@ use smallvec::SmallVec;
 use std::io;
 use std::sync::Arc;
 
+/// Turns that a connection gets before it counts as too far behind: enough for all that one pass brings.
+const TURNS_BEYOND_MAX: usize = 16;
+
 impl<W: Wire> Core<W> {
     /// Hands out the entries of the pass: every member of a marked set is written to once, or has them queued.
     pub(super) fn hand_out(&mut self, now_ms: i64) {
@@ -57,7 +60,9 @@ impl<W: Wire> Core<W> {
                 self.end(member, CloseReason::PeerGone);
             }
             for member in ended.beyond {
-                self.close(member, CloseReason::TooFarBehind, None);
+                if self.stays_beyond(member, now_ms) {
+                    self.close(member, CloseReason::TooFarBehind, None);
+                }
             }
         }
         // The buffers go back, so that the next pass allocates nothing.
@@ -90,6 +95,19 @@ impl<W: Wire> Core<W> {
         set.stated = through;
         let cursor = cursor(self.log.epoch(), through);
         wrap(form, &at(&cursor, false), Some(&cursor))
+    }
+
+    /// Whether a connection is owed more ends of topics than may be, now that it had its turn: a pass may bring thousands
+    /// at once to one that is owed a snapshot or an `at`, and takes all that it is given.
+    fn stays_beyond(&mut self, key: ConnKey, now_ms: i64) -> bool {
+        for _ in 0..TURNS_BEYOND_MAX {
+            if !self.drive(key, now_ms) {
+                break;
+            }
+        }
+        let most = self.settings.limits.pending_entries_max + ENDS_BEYOND_MAX;
+        let backlog = self.connections.get(key.0).and_then(|connection| connection.backlog.as_ref());
+        backlog.is_some_and(|backlog| backlog.gones > most)
     }
 
     fn end(&mut self, key: ConnKey, reason: CloseReason) {

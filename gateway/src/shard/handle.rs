@@ -39,6 +39,7 @@ impl Wire for Socket {
 /// One shard, as its own thread sees it. Nothing of it is shared with other threads but the wake-up and the counters.
 #[derive(Debug)]
 pub struct Shard {
+    pub(super) index: usize,
     pub(super) core: RefCell<Core<Socket>>,
     pub(super) context: Arc<Context>,
     pub(super) registry: Registry,
@@ -69,6 +70,13 @@ impl Shard {
         if drain.wait_for(|phase| *phase >= Phase::Refusing).await.is_err() {
             // Nobody is left who could end it.
             std::future::pending().await
+        }
+    }
+
+    /// SLOW-ALONE is tried by a shard that does nothing for a while (`server.test_hooks`).
+    pub(super) fn block_if_asked(&self) {
+        if let Some(hooks) = &self.context.hooks {
+            hooks.block_if_asked(self.index);
         }
     }
 

@@ -47,6 +47,7 @@ impl Standstill {
             retry_ms: 0,
             page: false,
             conformance_echo: false,
+            hooks: None,
             draining: AtomicBool::new(false),
             places: Places::new(&limits),
         });
