@@ -206,8 +206,10 @@ impl<W: Wire> Core<W> {
             if !alive {
                 continue;
             }
-            // Of another life, or none: this one is over, as the log is about to tell.
-            let Some(now) = self.store.load(topic).filter(|now| now.n == born.0) else {
+            // Of another life, or none: this one is over, as the log is about to tell. Newer than what was read: a member that
+            // gave its rate up would be told the entries up to it once more.
+            let is_read = |now: &Arc<Snapshot>| now.n == born.0 && now.link.offset <= self.position;
+            let Some(now) = self.store.load(topic).filter(is_read) else {
                 rated.noted = true;
                 left.push(topic);
                 continue;
