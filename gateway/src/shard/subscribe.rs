@@ -248,7 +248,8 @@ impl<W: Wire> Core<W> {
             let held = backlog.joining.remove(&topic).unwrap_or(held);
             if backlog.is_waiting(topic) {
                 backlog.wait_for_newest(topic);
-            } else if held.offset < newest {
+            } else if held.offset < newest || (held.offset > newest && !rate.is_throttled()) {
+                // Older than what is; or ahead of the log, which would tell it once more.
                 backlog.wait(topic, Waiting::newest(Why::Rate, Basis::Delivered(held.seq)));
             }
             let joins = (!backlog.is_waiting(topic)).then_some(held);

@@ -112,6 +112,8 @@ impl Reader {
         match told.message.lost {
             Some(lost) if self.may_be_lost(told, why, n, from, lost, truth) => self.lost += lost.unwrap_or(0),
             None if why == "subscribe" || (why == "born" && from + 1 == n) => {}
+            // It leads up to an end that was told before the cut.
+            _ if self.replay && self.graves.get(&told.topic).is_some_and(|grave| told.seq <= *grave) => {}
             _ => self.fail(&format!("lost is not what was missed; held is {:?}", self.held.get(&told.topic)), told),
         }
     }
