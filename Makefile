@@ -24,14 +24,15 @@ test-web: ## the client SDK and the page, without a browser
 	@scripts/web.sh build
 	npm --prefix web test
 
-test-rust: ## all crates
-	cargo test --workspace
+test-rust: ## all crates, with the switches of the mutation check
+	cargo test --workspace --features fanwire/mutations
 
 test-browser: ## the page of a running gateway, in Chromium
 	@scripts/browser-test.sh
 
-simulate: ## seeded schedules over the engine (SEEDS=100000; SEED=n replays one, with TRACE=1 in words)
-	SEEDS=$(SEEDS) cargo test --release -p fanwire --test simulation
+simulate: ## seeded schedules: SEEDS=100000 over the engine, SOCKET_SEEDS=500 over sockets (SEED=n replays one, TRACE=1 in words)
+	SEEDS=$(SEEDS) cargo test --release -p fanwire --features mutations --test simulation -- --nocapture
+	SEEDS=$(SOCKET_SEEDS) cargo test --release -p fanwire --features mutations --test sockets -- --nocapture
 
 lint: lint-rust lint-web ## formatting, clippy, cargo-deny if it is there, web
 
