@@ -41,7 +41,7 @@ fn number(name: &str) -> Option<u64> {
 fn run(seed: u64) {
     trace::begin(trace::mode_or(Mode::Off));
     let mut world = World::new(seed, Shape::draw);
-    if seed % DIRECTED_EVERY == 0 {
+    if seed.is_multiple_of(DIRECTED_EVERY) {
         // One that was thought of, then a drawn one on top of it.
         let case = (seed / DIRECTED_EVERY) as usize % directed::CASES.len();
         world.shape.paced_percent = 0;
