@@ -139,7 +139,7 @@ test('what led to an end that was told already is told again by a resume, and me
   );
   expect(client.status).toBe('live');
   expect(client.counters.gaps).toBe(0);
-  expect(client.store.get('quote.a')).toBeUndefined();
+  expect(client.topic('quote.a')).toBeUndefined();
 });
 
 test('a silent link is asked, then given up', () => {
