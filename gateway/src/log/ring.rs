@@ -1,6 +1,8 @@
 //! The ring of segments: one writer, any number of readers, none of whom waits for another.
 
+use super::recuts::Recuts;
 use super::{Entry, EntryKind, Epoch, Link, Offset, Position, Segment, SegmentDraft};
+use crate::framing::Framing;
 use arc_swap::ArcSwapOption;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -28,8 +30,7 @@ pub struct Log {
     /// Offset of the newest evicted [`EntryKind::Gone`]: an older cursor may hold topics that no entry would delete.
     gone_evicted: AtomicU64,
     bytes: AtomicU64,
-    /// Of framings made on demand.
-    others_bytes: Arc<AtomicU64>,
+    recuts: Arc<Recuts>,
 }
 
 /// The reader fell out of the ring: what it had not read is gone.
@@ -47,7 +48,7 @@ impl Log {
             end: AtomicU64::new(0),
             gone_evicted: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
-            others_bytes: Arc::default(),
+            recuts: Arc::default(),
         });
         let writer = LogWriter { log: Arc::clone(&log), limits, weights: VecDeque::new(), bytes: 0, next: Offset(1) };
         (log, writer)
@@ -69,8 +70,13 @@ impl Log {
     /// Segments and bytes held now.
     pub fn held(&self) -> (u64, u64) {
         let tail = self.tail.load(Ordering::Acquire);
-        let bytes = self.bytes.load(Ordering::Relaxed) + self.others_bytes.load(Ordering::Relaxed);
+        let bytes = self.bytes.load(Ordering::Relaxed) + self.recuts.held_bytes();
         (self.head.load(Ordering::Acquire).saturating_sub(tail), bytes)
+    }
+
+    /// Segments recut into `framing` since the start. Invariant ENCODE-ONCE: never more than were published.
+    pub fn segments_recut(&self, framing: Framing) -> u64 {
+        self.recuts.segments(framing)
     }
 
     /// The segment `number`, if it is still held.
@@ -173,8 +179,7 @@ impl LogWriter {
             return;
         }
         let number = self.log.head.load(Ordering::Relaxed);
-        let segment =
-            Arc::new(draft.seal(number, self.next, self.log.epoch.clone(), Arc::clone(&self.log.others_bytes)));
+        let segment = Arc::new(draft.seal(number, self.next, self.log.epoch.clone(), Arc::clone(&self.log.recuts)));
         let weight = segment.weight();
         self.make_room(weight, &mut evicted);
         self.weights.push_back(weight);
@@ -198,7 +203,7 @@ impl LogWriter {
     }
 
     fn held_bytes(&self) -> usize {
-        self.bytes + self.log.others_bytes.load(Ordering::Relaxed) as usize
+        self.bytes + self.log.recuts.held_bytes() as usize
     }
 
     fn evict_oldest(&mut self, evicted: &mut impl FnMut(&Entry, Offset)) {

@@ -3,8 +3,10 @@
 //! Invariant: a snapshot is stored before the log entry that made it is published. So whoever has read the log to an
 //! offset finds snapshots at least that new; one that is newer is held until the reader catches up (SNAPSHOT-FIRST).
 
+mod encodings;
 mod snapshot;
 
+pub(crate) use encodings::Encodings;
 pub use snapshot::{Content, Event, Kind, Snapshot};
 
 use crate::log::TopicId;
@@ -15,6 +17,7 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub struct Store {
     slots: boxcar::Vec<ArcSwapOption<Snapshot>>,
+    encodings: Arc<Encodings>,
 }
 
 impl Store {
@@ -30,6 +33,16 @@ impl Store {
     /// All topics there are now, in no particular order.
     pub fn all(&self) -> impl Iterator<Item = Arc<Snapshot>> + '_ {
         self.slots.iter().filter_map(|(_, slot)| slot.load_full())
+    }
+
+    /// Snapshots encoded since the start, in one form of numbers. Invariant ENCODE-ONCE: never more than were stored.
+    pub fn snapshots_encoded(&self, num_string: bool) -> u64 {
+        self.encodings.made(num_string)
+    }
+
+    /// Where its snapshots count their encodings.
+    pub(crate) fn encodings(&self) -> &Arc<Encodings> {
+        &self.encodings
     }
 
     /// A new, empty slot. Sequencer only.
