@@ -6,7 +6,7 @@ SHELL := bash
 
 SEEDS ?= 100000
 
-.PHONY: help run simulate test test-web test-rust test-browser lint lint-rust lint-web fmt bench load web clean
+.PHONY: help run simulate test test-web test-rust test-browser lint lint-rust lint-web fmt bench load fuzz web clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ load: ## a minute of 1,000 subscribers, every event proven; then CPU per deliver
 	cargo build --release -p fanwire -p fanwire-loadtest
 	target/release/fanwire-loadtest run --subscribers 1000 --topics 1 --per-subscriber 1 --rate 100 --seconds 60 --no-lag
 	target/release/fanwire-loadtest compare --pairs 3 --seconds 5 --transport websocket --transport sse
+
+fuzz: ## every reader of outside bytes, fuzzed (FUZZ_SECONDS=300 each; FUZZ_TARGET=line for one)
+	@scripts/fuzz.sh
 
 web: ## builds the page into web/dist, from where the binary embeds it
 	@scripts/web.sh build
