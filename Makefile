@@ -6,7 +6,7 @@ SHELL := bash
 
 SEEDS ?= 100000
 
-.PHONY: help run simulate test test-web test-rust test-browser lint lint-rust lint-web fmt bench load fuzz web clean
+.PHONY: help run simulate test test-web test-rust test-browser lint lint-rust lint-web fmt bench load fuzz loom race web clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,12 @@ load: ## a minute of 1,000 subscribers, every event proven; then CPU per deliver
 
 fuzz: ## every reader of outside bytes, fuzzed (FUZZ_SECONDS=300 each; FUZZ_TARGET=line for one)
 	@scripts/fuzz.sh
+
+loom: ## every interleaving of writer and readers on a tiny log and store
+	RUSTFLAGS="--cfg fanwire_loom" cargo test --target-dir target/loom -p fanwire --test loom
+
+race: ## the stress test of log and store under ThreadSanitizer and Miri (RACE_WITH=tsan or miri)
+	@scripts/race.sh
 
 web: ## builds the page into web/dist, from where the binary embeds it
 	@scripts/web.sh build

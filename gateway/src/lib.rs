@@ -14,4 +14,5 @@ pub mod metrics;
 pub mod sequencer;
 pub mod shard;
 pub mod store;
+mod sync;
 pub mod transport;

@@ -3,10 +3,10 @@
 use super::recuts::Recuts;
 use super::{Entry, EntryKind, Epoch, Link, Offset, Position, Segment, SegmentDraft};
 use crate::framing::Framing;
-use arc_swap::ArcSwapOption;
+use crate::sync::{AtomicU64, Slot, spin_loop};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 /// How much the log keeps. Both bounds hold at once; the oldest segments go first.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +19,7 @@ pub struct LogLimits {
 /// The reader's side, shared by all.
 #[derive(Debug)]
 pub struct Log {
-    slots: Box<[ArcSwapOption<Segment>]>,
+    slots: Box<[Slot<Segment>]>,
     epoch: Epoch,
     /// Number of the next segment to be published.
     head: AtomicU64,
@@ -41,7 +41,7 @@ impl Log {
     pub fn new(epoch: Epoch, limits: LogLimits) -> (Arc<Log>, LogWriter) {
         let capacity = limits.segments_max.next_power_of_two().max(2);
         let log = Arc::new(Log {
-            slots: (0..capacity).map(|_| ArcSwapOption::empty()).collect(),
+            slots: (0..capacity).map(|_| Slot::empty()).collect(),
             epoch,
             head: AtomicU64::new(0),
             tail: AtomicU64::new(0),
@@ -88,7 +88,7 @@ impl Log {
         self.slot(number).load_full().filter(|segment| segment.number == number)
     }
 
-    fn slot(&self, number: u64) -> &ArcSwapOption<Segment> {
+    fn slot(&self, number: u64) -> &Slot<Segment> {
         &self.slots[number as usize & (self.slots.len() - 1)]
     }
 
@@ -105,7 +105,7 @@ impl Log {
                 None => return (Reader { next: head }, Offset(0)),
                 Some(Some(last)) => return (Reader { next: head }, last.last()),
                 // Evicted already, so there is a newer one.
-                Some(None) => std::hint::spin_loop(),
+                Some(None) => spin_loop(),
             }
         }
     }

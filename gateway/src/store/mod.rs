@@ -10,13 +10,13 @@ pub(crate) use encodings::Encodings;
 pub use snapshot::{Content, Event, Kind, Snapshot};
 
 use crate::log::TopicId;
-use arc_swap::ArcSwapOption;
+use crate::sync::Slot;
 use std::sync::Arc;
 
-/// Snapshots by dense topic id. The only module that touches arc-swap for states.
+/// Snapshots by dense topic id.
 #[derive(Debug, Default)]
 pub struct Store {
-    slots: boxcar::Vec<ArcSwapOption<Snapshot>>,
+    slots: boxcar::Vec<Slot<Snapshot>>,
     encodings: Arc<Encodings>,
 }
 
@@ -47,7 +47,7 @@ impl Store {
 
     /// A new, empty slot. Sequencer only.
     pub(crate) fn add_slot(&self) -> TopicId {
-        TopicId(self.slots.push(ArcSwapOption::empty()) as u32)
+        TopicId(self.slots.push(Slot::empty()) as u32)
     }
 
     /// Replaces what the slot holds. Sequencer only.
