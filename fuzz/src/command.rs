@@ -8,7 +8,7 @@ use super::topic::covers;
 use fanwire::close::CloseReason;
 use fanwire::framing::Framing;
 use fanwire::limits::Limits;
-use fanwire::shard::{ConnKey, Core, CoreSettings, Peer, Transport, Wire};
+use fanwire::shard::{ConnKey, Core, CoreSettings, Paces, Peer, Transport, Wire};
 use fanwire::store::Content;
 use fanwire::transport::websocket;
 use std::cell::RefCell;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// Turns in which a subscriber that is read from comes to rest.
 const TURNS_MAX: usize = 4_096;
 
-/// The input is a script, a step per line: `+` and an update; `<` lets the client read as many bytes as follow times 16,
+/// The input is a script, a step per line: `+` and an update; `@` lets as many times 50 ms pass as bytes follow; `<` lets the client read as many bytes as follow times 16,
 /// and nothing more until then; `>` lets it read everything; `~` is a heartbeat; anything else is what the client says.
 pub fn check(bytes: &[u8]) {
     let mut scene = Scene::new();
@@ -78,7 +78,8 @@ impl Scene {
             patterns_per_connection_max: 6,
             ..Limits::default()
         };
-        let settings = CoreSettings { heartbeat_ms: 15_000, poll_gather_ms: 20, limits };
+        let paces = Paces { rates_hz: vec![1, 20], lingers_ms: vec![20] };
+        let settings = CoreSettings { heartbeat_ms: 15_000, poll_gather_ms: 20, paces, limits };
         let (store, log) = (Arc::clone(&stage.store), Arc::clone(&stage.log));
         let mut core = Core::new(store, log, settings, Arc::default(), (0, 1));
         let pipe = Rc::new(RefCell::new(Pipe { room: usize::MAX, bytes: Vec::new() }));
@@ -98,6 +99,7 @@ impl Scene {
             }
             [b'<', more @ ..] => self.let_read(more.len() * 16),
             [b'>', ..] => self.let_read(usize::MAX),
+            [b'@', more @ ..] => self.stage.now_ms += more.len() as i64 * 50,
             [b'~', ..] => self.core.state_cursor(self.key),
             [] => {}
             text => self.say(text),
@@ -123,6 +125,8 @@ impl Scene {
         self.stage.now_ms += 5;
         self.core.settle(self.stage.now_ms);
         self.core.serve_ready(self.stage.now_ms);
+        self.core.serve_due(self.stage.now_ms);
+        self.core.serve_ready(self.stage.now_ms);
         for (key, _, reason) in self.core.take_ended() {
             self.core.remove(key, reason);
             self.ended = Some(reason);
@@ -136,12 +140,14 @@ impl Scene {
         self.let_read(usize::MAX);
         self.turn();
         for _ in 0..TURNS_MAX {
-            if !self.core.has_ready() {
+            if !self.core.has_ready() && self.core.next_due().is_none() {
                 break;
             }
+            // Past the next tick of every class, and every latency budget.
+            self.stage.now_ms += 1_000;
             self.turn();
         }
-        assert!(!self.core.has_ready(), "it does not come to rest");
+        assert!(!self.core.has_ready() && self.core.next_due().is_none(), "it does not come to rest");
         assert!(self.client.bytes.is_empty() || self.ended.is_some(), "a frame is cut");
         if let Some(reason) = self.ended {
             // Only what a client can bring about by talking; a stalled one has said too much without reading.

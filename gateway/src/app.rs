@@ -6,16 +6,18 @@ use crate::history::History;
 use crate::log::{Epoch, Log, LogLimits};
 use crate::metrics::Sources;
 use crate::sequencer::{self, Sequencer, SequencerCounters, SequencerInputs};
-use crate::shard::{self, ShardCounters, ShardSettings, Surroundings};
+use crate::shard::{self, Phase, ShardCounters, ShardSettings, Surroundings};
 use crate::store::Store;
-use crate::transport::Context;
+use crate::transport::publish::Publishers;
+use crate::transport::{Context, Places};
 use feeds::model::Batch;
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 /// Connections that the kernel keeps for a shard until they are accepted.
@@ -69,7 +71,8 @@ pub struct App {
     pub store: Arc<Store>,
     pub sources: Arc<Sources>,
     context: Arc<Context>,
-    drain: watch::Sender<bool>,
+    drain: watch::Sender<Phase>,
+    drain_time: Duration,
     threads: Vec<JoinHandle<()>>,
     admin: TcpListener,
 }
@@ -89,14 +92,15 @@ impl App {
             publishes,
             history: Arc::clone(&history),
             publish: config.publish.clone(),
+            publishers: Publishers::default(),
             origins: config.origins.clone(),
             retry_ms: config.retry_ms,
             page: config.page,
             conformance_echo: config.conformance_echo,
             draining: AtomicBool::new(false),
-            connections: AtomicUsize::new(0),
+            places: Places::new(limits),
         });
-        let (drain, drained) = watch::channel(false);
+        let (drain, drained) = watch::channel(Phase::Serving);
         let wakes: Vec<Arc<Notify>> = (0..config.shards).map(|_| Arc::default()).collect();
         let counters: Vec<Arc<ShardCounters>> = (0..config.shards).map(|_| Arc::default()).collect();
         let sequencing = Arc::new(SequencerCounters::default());
@@ -123,7 +127,8 @@ impl App {
             let _fuse = shard::Fuse;
             sequencer::run(sequencer, &inputs, &wakes, &sequencing, shard::now_ms);
         })?;
-        Ok(App { ingest, log, store, sources, context, drain, threads, admin: listeners.admin })
+        let (admin, drain_time) = (listeners.admin, config.drain);
+        Ok(App { ingest, log, store, sources, context, drain, drain_time, threads, admin })
     }
 
     /// Serves until `shutdown`, then drains: new work is refused, every subscriber is told, the threads end.
@@ -134,7 +139,11 @@ impl App {
         shutdown.await;
         self.context.draining.store(true, Ordering::Relaxed);
         tracing::info!("draining: new work is refused, subscribers are told");
-        let _ = self.drain.send(true);
+        let _ = self.drain.send(Phase::Refusing);
+        // First those who publish, so that subscribers get all that was accepted; then they are told goodbye. Bounded:
+        // the rest of the time is theirs.
+        let _ = tokio::time::timeout(self.drain_time / 2, self.context.publishers.ended()).await;
+        let _ = self.drain.send(Phase::Leaving);
         let threads = self.threads;
         let joined = tokio::task::spawn_blocking(move || {
             for thread in threads {
@@ -150,7 +159,7 @@ impl App {
 
 /// Keeps the history near the log's head, so that it is not overtaken while nobody asks.
 async fn keep_history(context: Arc<Context>) {
-    let mut pace = tokio::time::interval(std::time::Duration::from_millis(250));
+    let mut pace = tokio::time::interval(Duration::from_millis(250));
     loop {
         pace.tick().await;
         context.history.catch_up();

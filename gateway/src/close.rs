@@ -17,6 +17,16 @@ pub enum CloseReason {
     TooManyErrors,
     /// So many topics ended while it took no bytes that it has to begin anew.
     TooFarBehind,
+    /// No request's head came whole in time.
+    HeadTimeout,
+    /// A connection that was kept open after an answer was given no further request.
+    Idle,
+    /// What came is no HTTP, or its head is too big.
+    BadHead,
+    /// All places were taken.
+    TooManyConnections,
+    /// All places that one remote address may have were taken.
+    TooManyFromAddress,
     Error,
 }
 
@@ -32,7 +42,7 @@ pub struct CloseRow {
 }
 
 impl CloseReason {
-    pub const ALL: [CloseReason; 12] = [
+    pub const ALL: [CloseReason; 17] = [
         CloseReason::Normal,
         CloseReason::PeerGone,
         CloseReason::Draining,
@@ -44,6 +54,11 @@ impl CloseReason {
         CloseReason::WriteStalled,
         CloseReason::TooManyErrors,
         CloseReason::TooFarBehind,
+        CloseReason::HeadTimeout,
+        CloseReason::Idle,
+        CloseReason::BadHead,
+        CloseReason::TooManyConnections,
+        CloseReason::TooManyFromAddress,
         CloseReason::Error,
     ];
 
@@ -60,6 +75,11 @@ impl CloseReason {
             CloseReason::WriteStalled => (4001, "write_stalled", true),
             CloseReason::TooManyErrors => (4002, "too_many_errors", false),
             CloseReason::TooFarBehind => (4003, "too_far_behind", true),
+            CloseReason::HeadTimeout => (4004, "head_timeout", true),
+            CloseReason::Idle => (4005, "idle", true),
+            CloseReason::BadHead => (4006, "bad_head", false),
+            CloseReason::TooManyConnections => (4007, "too_many_connections", true),
+            CloseReason::TooManyFromAddress => (4008, "too_many_from_address", true),
             CloseReason::Error => (1011, "internal_error", true),
         };
         CloseRow { code, word, may_return }

@@ -4,6 +4,7 @@
 pub mod admin;
 pub mod app;
 pub mod close;
+pub mod codes;
 pub mod command;
 pub mod config;
 pub mod framing;

@@ -19,6 +19,12 @@ pub const READ_BYTES_MAX: usize = 64 * 1024;
 /// Answers (pongs, `ok`, errors, echoes) that may wait for a client whose socket takes no bytes. One that goes on asking
 /// without reading is ended.
 pub const ANSWERS_PENDING_MAX: usize = 1_024;
+/// Entries that a latency budget may hold back for one set, and bytes of log for all sets of a shard, before they are
+/// handed out early.
+pub const LINGER_ENTRIES_MAX: usize = 1_024;
+pub const LINGER_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Undelivered events of a throttled topic that are told before its end.
+pub const PARTING_EVENTS_MAX: usize = 4_096;
 /// Subscription sets kept though nobody uses them, so that the next poll finds its set made.
 pub const IDLE_SETS_MAX: usize = 1_024;
 
@@ -27,11 +33,17 @@ pub const IDLE_SETS_MAX: usize = 1_024;
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     pub connections_max: usize,
+    /// 0: no limit.
+    pub connections_per_address_max: usize,
+    pub accepts_per_turn_max: usize,
     pub topics_max: usize,
     pub filters_per_connection_max: usize,
     pub patterns_per_connection_max: usize,
+    pub topics_per_connection_max: usize,
     pub state_bytes_max: usize,
     pub message_bytes_max: usize,
+    pub commands_per_second_max: u32,
+    pub commands_burst_max: u32,
     pub pending_entries_max: usize,
     pub resume_entries_max: usize,
     pub log_segments_max: usize,
@@ -56,11 +68,16 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             connections_max: 15_000,
+            connections_per_address_max: 0,
+            accepts_per_turn_max: 64,
             topics_max: 200_000,
             filters_per_connection_max: 10_000,
             patterns_per_connection_max: 100,
+            topics_per_connection_max: 50_000,
             state_bytes_max: 1024 * 1024,
             message_bytes_max: 64 * 1024,
+            commands_per_second_max: 100,
+            commands_burst_max: 1_000,
             pending_entries_max: 4_096,
             resume_entries_max: 4_096,
             log_segments_max: 65_536,
@@ -85,16 +102,21 @@ impl Default for Limits {
 
 impl Limits {
     /// Every limit with the least and the most that may be configured.
-    pub fn ranges(&self) -> [(&'static str, u64, u64, u64); 24] {
+    pub fn ranges(&self) -> [(&'static str, u64, u64, u64); 29] {
         const MIB: u64 = 1024 * 1024;
         let wide = |size: usize| size as u64;
         [
             ("connections_max", wide(self.connections_max), 1, 1_000_000),
+            ("connections_per_address_max", wide(self.connections_per_address_max), 0, 1_000_000),
+            ("accepts_per_turn_max", wide(self.accepts_per_turn_max), 1, 4_096),
             ("topics_max", wide(self.topics_max), 1, 10_000_000),
             ("filters_per_connection_max", wide(self.filters_per_connection_max), 1, 100_000),
             ("patterns_per_connection_max", wide(self.patterns_per_connection_max), 1, 10_000),
+            ("topics_per_connection_max", wide(self.topics_per_connection_max), 1, 10_000_000),
             ("state_bytes_max", wide(self.state_bytes_max), 1_024, 256 * MIB),
             ("message_bytes_max", wide(self.message_bytes_max), 1_024, 64 * MIB),
+            ("commands_per_second_max", self.commands_per_second_max.into(), 1, 10_000),
+            ("commands_burst_max", self.commands_burst_max.into(), 1, ANSWERS_PENDING_MAX as u64),
             ("pending_entries_max", wide(self.pending_entries_max), 1, 1_000_000),
             ("resume_entries_max", wide(self.resume_entries_max), 0, 1_000_000),
             ("log_segments_max", wide(self.log_segments_max), 2, 1 << 24),
@@ -123,6 +145,13 @@ impl Limits {
 pub struct TooManyFilters {
     pub filters: usize,
     pub patterns: usize,
+}
+
+/// The filters of a connection cover more topics than one may be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("these cover more than {most} topics: narrow the patterns, or use several connections")]
+pub struct TooManyTopics {
+    pub most: usize,
 }
 
 impl Limits {

@@ -1,6 +1,7 @@
 //! The metrics page: plain counters of every thread, merged when somebody looks. Described in `docs/metrics.md`.
 
 use crate::close::CloseReason;
+use crate::codes::CODES;
 use crate::framing::{Form, Framing};
 use crate::log::Log;
 use crate::sequencer::SequencerCounters;
@@ -218,6 +219,13 @@ fn shards(writer: &mut Writer<'_>, shards: &[Arc<ShardCounters>]) -> fmt::Result
     writer.counters("shard_wakes", "Wake-ups of a shard by the sequencer", &rows(|c| &c.wakes))?;
     writer.counters("shard_segments_read", "Segments read by a shard", &rows(|c| &c.segments_read))?;
     writer.counters("shard_overtaken", "Times the log's eviction overtook a shard", &rows(|c| &c.overtaken))?;
+    writer.counters("shard_ticks", "Ticks of rate classes that had something to say", &rows(|c| &c.ticks))?;
+    writer.counters(
+        "shard_ticked_entries",
+        "Entries made by ticks of rate classes, each once for all members",
+        &rows(|c| &c.ticked_entries),
+    )?;
+    writer.counters("topics_limited", "Subscription sets that met the cap on topics", &rows(|c| &c.topics_limited))?;
     writer.gauges("shard_sets", "Subscription sets of a shard", &rows(|c| &c.sets))?;
     writer.gauges("shard_topics", "Topics that a shard knows", &rows(|c| &c.topics))?;
     writer.counters("writes", "Write calls for subscribers", &rows(|c| &c.writes))?;
@@ -230,7 +238,13 @@ fn shards(writer: &mut Writer<'_>, shards: &[Arc<ShardCounters>]) -> fmt::Result
         "Connections refused because there were too many",
         &rows(|c| &c.connections_refused),
     )?;
+    writer.counters(
+        "accepts_deferred",
+        "Times that accepting waited for the subscribers' turn",
+        &rows(|c| &c.accepts_deferred),
+    )?;
     writer.counters("polls_encoded", "Bodies of polls that were made, not shared", &rows(|c| &c.polls_encoded))?;
+    writer.counters("polls_cut", "Bodies of polls that were cut at their cap", &rows(|c| &c.polls_cut))?;
     let sum = |pick: fn(&ShardCounters) -> &AtomicU64| shards.iter().map(|counters| read(pick(counters))).sum();
     let resumes = [
         row(&[("outcome", "entries")], sum(|c| &c.resumes_entries)),
@@ -258,7 +272,16 @@ fn by_reason(writer: &mut Writer<'_>, shards: &[Arc<ShardCounters>]) -> fmt::Res
             row(&[("reason", reason.row().word)], closed)
         })
         .collect();
-    writer.counters("closes", "Connections ended, by reason", &rows)
+    writer.counters("closes", "Connections ended, by reason", &rows)?;
+    let rows: Vec<Row> = CODES
+        .iter()
+        .enumerate()
+        .map(|(place, code)| {
+            let told = shards.iter().map(|counters| read(&counters.errors[place])).sum();
+            row(&[("code", code)], told)
+        })
+        .collect();
+    writer.counters("errors", "Errors told to clients, by code", &rows)
 }
 
 fn latency(writer: &mut Writer<'_>, shards: &[Arc<ShardCounters>]) -> fmt::Result {

@@ -9,7 +9,9 @@ use fanwire::framing::{Form, Framing};
 use fanwire::limits::{COPIED_BYTES_MAX, Limits};
 use fanwire::log::{Epoch, Log, LogLimits, Offset};
 use fanwire::sequencer::{KindRules, Sequencer};
-use fanwire::shard::{ConnKey, Core, CoreSettings, Peer, PollAnswer, Subscription, Transport, Wire};
+use fanwire::shard::{
+    ConnKey, Core, CoreSettings, Filters, Paces, Peer, PollAnswer, Rate, Subscription, Transport, Wire,
+};
 use fanwire::store::Store;
 use feeds::model::{Change, Object, Pattern, Topic, Update};
 use std::collections::BTreeSet;
@@ -89,7 +91,7 @@ impl Engine {
 
     fn shard(&self, shard: u64, pending_entries_max: usize) -> Shard {
         let limits = Limits { pending_entries_max, ..Limits::default() };
-        let settings = CoreSettings { heartbeat_ms: 15_000, poll_gather_ms: 0, limits };
+        let settings = CoreSettings { heartbeat_ms: 15_000, poll_gather_ms: 0, paces: Paces::default(), limits };
         let (store, log) = (Arc::clone(&self.store), Arc::clone(&self.log));
         let core = Core::new(store, log, settings, Arc::default(), (shard, SHARDS));
         Shard { core, places: Arc::clone(&self.places), gates: Vec::new() }
@@ -113,7 +115,7 @@ impl Shard {
         };
         let key = self.core.open(wire, peer, transport, framing, Vec::new(), NOW_MS);
         let topics = vec![Pattern::new(">").unwrap()];
-        self.core.subscribe(key, &Subscription { topics, cursor: None }, None, NOW_MS).unwrap();
+        self.core.subscribe(key, &Subscription { topics, cursor: None, rate: Rate::default() }, None, NOW_MS).unwrap();
         self.gates.push((key, blocked));
         self.turn();
     }
@@ -142,8 +144,8 @@ impl Shard {
         let start = format!("{}:0", self.core.log().epoch().as_str()).parse().unwrap();
         let framings = Framing::all().filter(|framing| framing.form == Form::Json && !framing.quiet);
         framings.fold(true, |answered, framing| {
-            let filters = [Pattern::new(">").unwrap()].into_iter().collect();
-            let set = self.core.poll_set(filters, framing, NOW_MS);
+            let filters = Filters::unthrottled([Pattern::new(">").unwrap()]);
+            let set = self.core.poll_set(filters, framing, NOW_MS).unwrap();
             let answer = self.core.poll(set, Some(&start));
             self.core.poll_left(set);
             answered && matches!(answer, PollAnswer::Body(_))

@@ -7,7 +7,9 @@ use fanwire::framing::{Form, Framing, message, wrap};
 use fanwire::limits::Limits;
 use fanwire::log::{Epoch, Log, LogLimits};
 use fanwire::sequencer::{KindRules, Sequencer};
-use fanwire::shard::{ConnKey, Core, CoreSettings, Peer, PollAnswer, Subscription, Transport, Wire};
+use fanwire::shard::{
+    ConnKey, Core, CoreSettings, Filters, Paces, Peer, PollAnswer, Rate, Subscription, Transport, Wire,
+};
 use fanwire::store::Store;
 use feeds::model::{Change, Pattern, Topic, Update, parse_object};
 use std::cell::RefCell;
@@ -40,7 +42,12 @@ impl Stage {
         let limits = LogLimits { segments_max: 64, bytes_max: 1 << 20 };
         let (log, writer) = Log::new(Epoch::from_bits(0x2a_f00d), limits);
         let sequencer = Sequencer::new(Arc::clone(&store), writer, KindRules::new(Vec::new()), &Limits::default());
-        let settings = CoreSettings { heartbeat_ms: 15_000, poll_gather_ms: 20, limits: Limits::default() };
+        let settings = CoreSettings {
+            heartbeat_ms: 15_000,
+            poll_gather_ms: 20,
+            paces: Paces::default(),
+            limits: Limits::default(),
+        };
         let core = Core::new(store, log, settings, Arc::default(), (0, 1));
         Stage { sequencer, core, now_ms: 1_763_850_000_000 }
     }
@@ -70,7 +77,8 @@ impl Stage {
     fn subscribe(&mut self, key: ConnKey, topics: &[&str], cursor: Option<&str>, reply: Option<Vec<u8>>) {
         let topics = topics.iter().map(|topic| Pattern::new(topic).unwrap()).collect();
         let cursor = cursor.map(|cursor| cursor.parse().unwrap());
-        self.core.subscribe(key, &Subscription { topics, cursor }, reply, self.now_ms).unwrap();
+        let subscription = Subscription { topics, cursor, rate: Rate::UNTHROTTLED };
+        self.core.subscribe(key, &subscription, reply, self.now_ms).unwrap();
         self.turn();
     }
 }
@@ -119,7 +127,8 @@ fn play() -> (Vec<u8>, Vec<u8>, Vec<u8>) {
 
 fn poll(stage: &mut Stage, pattern: &str) -> Vec<u8> {
     let framing = Framing { form: Form::Json, ..Framing::default() };
-    let set = stage.core.poll_set([Pattern::new(pattern).unwrap()].into(), framing, stage.now_ms);
+    let filters = Filters::unthrottled([Pattern::new(pattern).unwrap()]);
+    let set = stage.core.poll_set(filters, framing, stage.now_ms).unwrap();
     let cursor = format!("{}:2", stage.core.log().epoch().as_str()).parse().unwrap();
     let PollAnswer::Body(body) = stage.core.poll(set, Some(&cursor)) else { panic!("there is something newer") };
     [&body[..], b"\n"].concat()

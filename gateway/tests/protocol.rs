@@ -1,6 +1,7 @@
 //! `docs/protocol.md` says what the code does, where a machine can tell.
 
 use fanwire::close::CloseReason;
+use fanwire::codes::CODES;
 use fanwire::config;
 use std::path::Path;
 
@@ -26,6 +27,19 @@ fn close_of(cells: &[String]) -> (u16, String, bool) {
         _ => panic!("{cells:?}: yes or no?"),
     };
     (cells[0].parse().unwrap(), cells[1].trim_matches('`').to_owned(), may_return)
+}
+
+/// The documented table of errors names every code, and none that is not there.
+#[test]
+fn the_error_table_is_the_documented_one() {
+    let section = section("## 14. Errors");
+    let cells = rows(&section).map(|cells| cells[0].clone());
+    let mut documented: Vec<String> =
+        cells.flat_map(|cell| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>()).collect();
+    let mut in_code = CODES.to_vec();
+    documented.sort();
+    in_code.sort();
+    assert_eq!(documented, in_code);
 }
 
 /// BOUNDED: the limits that clients meet have the defaults that the documentation says.

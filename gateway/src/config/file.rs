@@ -10,6 +10,7 @@ pub type Feed = feeds::registry::FeedConfig;
 #[serde(deny_unknown_fields, default)]
 pub struct File {
     pub server: ServerSection,
+    pub delivery: DeliverySection,
     pub publish: PublishSection,
     pub limits: Limits,
     pub kind: Vec<KindEntry>,
@@ -45,6 +46,19 @@ impl Default for ServerSection {
             page: true,
             conformance_echo: false,
         }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeliverySection {
+    pub rates_hz: Vec<u32>,
+    pub lingers_ms: Vec<u32>,
+}
+
+impl Default for DeliverySection {
+    fn default() -> DeliverySection {
+        DeliverySection { rates_hz: vec![1, 2, 4, 10], lingers_ms: vec![5, 10, 20, 50, 100] }
     }
 }
 

@@ -5,11 +5,11 @@
 
 mod file;
 
-pub use file::{Feed, File, KindEntry, PublishSection, ServerSection};
+pub use file::{DeliverySection, Feed, File, KindEntry, PublishSection, ServerSection};
 
 use crate::limits::Limits;
 use crate::sequencer::{KindRule, KindRules};
-use crate::shard::CoreSettings;
+use crate::shard::{CoreSettings, Paces};
 use crate::store::Kind;
 use crate::transport::http::Origins;
 use crate::transport::publish::PublishSettings;
@@ -76,13 +76,15 @@ pub fn parse(text: &str, source_name: &str) -> Result<Config, Problems> {
 
 fn validate(file: File) -> Result<Config, Vec<String>> {
     let mut problems = Vec::new();
-    let File { server, publish, limits, kind, feed } = file;
+    let File { server, delivery, publish, limits, kind, feed } = file;
     let listen = address("server.listen", &server.listen, &mut problems);
     let admin = address("server.admin", &server.admin, &mut problems);
     if listen.is_some_and(|listen| Some(listen) == admin && listen.port() != 0) {
         problems.push("server.admin: is the same as server.listen".into());
     }
     check_ranges(&server, &limits, &mut problems);
+    check_paces("delivery.rates_hz", &delivery.rates_hz, 100, &mut problems);
+    check_paces("delivery.lingers_ms", &delivery.lingers_ms, 1_000, &mut problems);
     if publish.token.is_empty() && !publish.open_to_loopback {
         tracing::debug!("nobody may publish: no token, and closed to loopback");
     }
@@ -102,6 +104,7 @@ fn validate(file: File) -> Result<Config, Vec<String>> {
         core: CoreSettings {
             heartbeat_ms: server.heartbeat_ms,
             poll_gather_ms: server.poll_gather_ms,
+            paces: Paces { rates_hz: delivery.rates_hz, lingers_ms: delivery.lingers_ms },
             limits: limits.clone(),
         },
         retry_ms: server.retry_ms,
@@ -150,6 +153,17 @@ fn kind_rule(n: usize, entry: &KindEntry, problems: &mut Vec<String>) -> Option<
         problems.push(format!("kind[{n}].keep: {} is not between 1 and 100000", entry.keep));
     }
     Some(KindRule { pattern: pattern.ok()?, kind: kind?, keep: entry.keep })
+}
+
+/// Each choice is a tick of every shard, so they are few.
+fn check_paces(key: &str, choices: &[u32], most: u32, problems: &mut Vec<String>) {
+    const CHOICES_MAX: usize = 16;
+    if choices.len() > CHOICES_MAX {
+        problems.push(format!("{key}: {} choices are more than {CHOICES_MAX}", choices.len()));
+    }
+    for choice in choices.iter().filter(|choice| !(1..=most).contains(*choice)) {
+        problems.push(format!("{key}: {choice} is not between 1 and {most} (0 is always allowed)"));
+    }
 }
 
 fn check_ranges(server: &ServerSection, limits: &Limits, problems: &mut Vec<String>) {

@@ -19,6 +19,13 @@ pub(crate) struct Cuts {
     pub n: u64,
 }
 
+impl Cuts {
+    /// Where the value of `data` begins, from the start of the JSON.
+    pub fn data_start(&self) -> usize {
+        self.data.into()
+    }
+}
+
 /// What the sequencer knows of an entry that it adds to a draft.
 #[derive(Debug)]
 pub struct Draft<'a> {
@@ -26,7 +33,8 @@ pub struct Draft<'a> {
     pub topic: TopicId,
     pub name: &'a Arc<str>,
     pub n: u64,
-    /// Of an append, the seq before its first event; of a snapshot of events, before the oldest it holds.
+    /// Of an append, the seq before its first event; of a snapshot of events, before the oldest it holds; of a delta over
+    /// a tick, the seq at the tick before.
     pub from: Option<Seq>,
     pub seq: Seq,
     pub offset: Offset,
@@ -62,9 +70,9 @@ impl Draft<'_> {
             out.extend_from_slice(name.as_bytes());
             out.extend_from_slice(digits.format(value).as_bytes());
         };
-        let snapshot = matches!(self.kind, EntryKind::Born | EntryKind::Reset);
+        let snapshot = matches!(self.kind, EntryKind::Born | EntryKind::Reset | EntryKind::Rate);
         out.extend_from_slice(match self.kind {
-            EntryKind::Born | EntryKind::Reset => br#"{"t":"snap","#,
+            EntryKind::Born | EntryKind::Reset | EntryKind::Rate => br#"{"t":"snap","#,
             EntryKind::Delta => br#"{"t":"delta","#,
             EntryKind::Append => br#"{"t":"append","#,
             EntryKind::Mark => br#"{"t":"mark","#,
@@ -100,6 +108,7 @@ impl Draft<'_> {
         match self.kind {
             EntryKind::Born => out.extend_from_slice(br#","why":"born""#),
             EntryKind::Reset => out.extend_from_slice(br#","why":"reset""#),
+            EntryKind::Rate => out.extend_from_slice(br#","why":"rate""#),
             _ => {}
         }
         match self.lost {

@@ -14,6 +14,9 @@ pub enum Why {
     Resume,
     /// The subscriber fell behind its caps.
     Lag,
+    /// A throttled topic is told anew: its reader joins a rate class or leaves one, or the tick held more events than a
+    /// snapshot does.
+    Rate,
 }
 
 impl Why {
@@ -22,6 +25,7 @@ impl Why {
             Why::Subscribe => "subscribe",
             Why::Resume => "resume",
             Why::Lag => "lag",
+            Why::Rate => "rate",
         }
     }
 }

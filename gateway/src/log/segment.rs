@@ -16,6 +16,8 @@ pub enum EntryKind {
     Mark,
     /// The topic is over.
     Gone,
+    /// `snap why:"rate"`: more events than the snapshot holds came within one tick of a rate class. Never in the log.
+    Rate,
 }
 
 /// One numbered item of the log. Its bytes lie in its segment.
@@ -51,7 +53,7 @@ pub struct Segment {
     plain: Framed,
     /// Cut from `plain` by whoever asks first. Invariant ENCODE-ONCE: each at most once.
     others: OnceLock<Box<Others>>,
-    /// Of all segments of the log.
+    /// Of all segments of the log; a tick's has its own.
     pub(crate) recuts: Arc<Recuts>,
 }
 
@@ -96,6 +98,19 @@ impl Segment {
         String::from_utf8_lossy(name).into()
     }
 
+    /// Of a reset of an event topic, how many events the provider lost (`Some(None)`: nobody knows); `None` of any other
+    /// entry.
+    pub fn lost_of(&self, index: u32) -> Option<Option<u64>> {
+        const MEMBER: &[u8] = br#","lost":"#;
+        let entry = &self.entries[index as usize];
+        let head = self.json(index).get(..entry.cuts.data_start()).filter(|_| entry.kind == EntryKind::Reset)?;
+        let at = head.windows(MEMBER.len()).position(|part| part == MEMBER)? + MEMBER.len();
+        let digits: String =
+            head[at..].iter().take_while(|byte| byte.is_ascii_digit()).map(|b| char::from(*b)).collect();
+        // `null` has no digits.
+        Some(digits.parse().ok())
+    }
+
     /// The plain JSON of one entry, `o` included.
     pub fn json(&self, index: u32) -> &[u8] {
         &self.plain.slice(index)[usize::from(self.entries[index as usize].cuts.head)..]
@@ -130,8 +145,12 @@ impl SegmentDraft {
         self.plain.bytes.len()
     }
 
+    pub fn kind_of(&self, index: usize) -> EntryKind {
+        self.entries[index].kind
+    }
+
     /// Takes what was drafted as the segment `number`, whose first entry has offset `first`.
-    pub(super) fn seal(&mut self, number: u64, first: Offset, epoch: Epoch, recuts: Arc<Recuts>) -> Segment {
+    pub(crate) fn seal(&mut self, number: u64, first: Offset, epoch: Epoch, recuts: Arc<Recuts>) -> Segment {
         let plain = Framed { bytes: self.plain.bytes.as_slice().into(), ends: self.plain.ends.as_slice().into() };
         self.plain.bytes.clear();
         self.plain.ends.clear();

@@ -36,6 +36,8 @@ pub enum PollAnswer {
     Nothing,
     /// The snapshots are above the cap of one body.
     TooBig,
+    /// More topics were born than one set may cover.
+    TooManyTopics,
     /// Some snapshot is newer than what the shard has read: ask again after the next wake-up.
     Hold,
 }
@@ -56,7 +58,7 @@ impl<W: Wire> Core<W> {
 
     fn snapshots_of(&self, topics: &BTreeSet<TopicId>, why: Why, basis: Basis, full: bool) -> Answer {
         let alive = |id: &&TopicId| self.index.get(**id).is_some_and(|topic| topic.retired.is_none());
-        let snapshots = topics.iter().filter(alive).map(|id| (*id, Waiting { why, basis })).collect();
+        let snapshots = topics.iter().filter(alive).map(|id| (*id, Waiting::newest(why, basis))).collect();
         Answer { snapshots, full, ..Answer::default() }
     }
 
@@ -80,7 +82,7 @@ impl<W: Wire> Core<W> {
                     answer.abridged = true;
                 }
                 None => {
-                    let waiting = Waiting { why: Why::Resume, basis: Basis::Stated(cursor) };
+                    let waiting = Waiting::newest(Why::Resume, Basis::Stated(cursor));
                     answer.snapshots.push((id, waiting));
                 }
             }

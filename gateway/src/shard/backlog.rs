@@ -22,7 +22,7 @@ impl Owed {
         match self.kind {
             EntryKind::Mark | EntryKind::Gone => self.seq,
             // Of a state topic a reset advances the seq, of an event topic it does not: there `lost` is counted.
-            EntryKind::Reset => self.seq,
+            EntryKind::Reset | EntryKind::Rate => self.seq,
             EntryKind::Born | EntryKind::Delta | EntryKind::Append => Seq(self.seq.0 - 1),
         }
     }
@@ -64,6 +64,22 @@ pub enum Basis {
 pub struct Waiting {
     pub why: Why,
     pub basis: Basis,
+    /// The state at the last tick of the topic's rate class is what is told, after which the reader is a member.
+    pub ticked: bool,
+}
+
+impl Waiting {
+    /// For the newest state.
+    pub fn newest(why: Why, basis: Basis) -> Waiting {
+        Waiting { why, basis, ticked: false }
+    }
+}
+
+/// How far a reader holds a throttled topic of whose class it is not a member yet.
+#[derive(Clone, Copy, Debug)]
+pub struct Held {
+    pub offset: Offset,
+    pub seq: Seq,
 }
 
 #[derive(Debug, Default)]
@@ -77,6 +93,8 @@ pub struct Backlog {
     pub gones: usize,
     line: VecDeque<TopicId>,
     waiting: HashMap<TopicId, Waiting>,
+    /// Throttled topics that were told as they are, and of whose class the reader becomes a member at the next tick.
+    pub joining: HashMap<TopicId, Held>,
     /// `Some(full)`: an `at` is due once everything else is written.
     pub owes_at: Option<bool>,
     /// An `at` is to follow, though the entries before it state their own cursors.
@@ -90,7 +108,7 @@ pub struct Backlog {
 impl Backlog {
     /// Entries state cursors only while no snapshot and no `at` is due.
     pub fn is_live(&self) -> bool {
-        self.waiting.is_empty() && self.owes_at.is_none()
+        self.waiting.is_empty() && self.joining.is_empty() && self.owes_at.is_none()
     }
 
     /// The `at` that is due now that everything else is written, and whether it says `full`.
@@ -128,7 +146,8 @@ impl Backlog {
                         EntryKind::Born if self.owes_at == Some(true) => Basis::Unknown,
                         _ => Basis::Delivered(owed.seq_before()),
                     };
-                    if self.wait(owed.topic, Waiting { why: Why::Lag, basis }) {
+                    self.joining.remove(&owed.topic);
+                    if self.wait(owed.topic, Waiting::newest(Why::Lag, basis)) {
                         begun.insert(owed.topic);
                     }
                     continue;
@@ -142,6 +161,18 @@ impl Backlog {
         self.owes_at.get_or_insert(false);
     }
 
+    /// A tick changed a throttled topic, and this reader cannot take the change as it comes: it is told the state at the
+    /// tick instead. `from`: the seq that members have.
+    pub fn conflate(&mut self, topic: TopicId, from: Seq) {
+        // Who is no member yet is told otherwise.
+        if self.joining.contains_key(&topic) {
+            return;
+        }
+        let why = if self.blocked { Why::Lag } else { Why::Rate };
+        self.wait(topic, Waiting { why, basis: Basis::Delivered(from), ticked: true });
+        self.owes_at.get_or_insert(false);
+    }
+
     pub fn push_control(&mut self, bytes: impl Into<Bytes>) {
         self.pending.push_back(Item::Control(bytes.into()));
     }
@@ -152,6 +183,13 @@ impl Backlog {
         vacant.insert(waiting);
         self.line.push_back(topic);
         true
+    }
+
+    /// The topic's class changed: its newest state is to be told, not that of a tick.
+    pub fn wait_for_newest(&mut self, topic: TopicId) {
+        if let Some(waiting) = self.waiting.get_mut(&topic) {
+            waiting.ticked = false;
+        }
     }
 
     pub fn is_waiting(&self, topic: TopicId) -> bool {
@@ -185,12 +223,14 @@ impl Backlog {
     pub fn stop_snapshots(&mut self) {
         self.line.clear();
         self.waiting.clear();
+        self.joining.clear();
         self.take_at();
     }
 
     /// The topic got its snapshot, died, or is not wanted any more.
     pub fn stop_waiting(&mut self, topic: TopicId) {
         self.waiting.remove(&topic);
+        self.joining.remove(&topic);
         if self.line.front() == Some(&topic) {
             self.line.pop_front();
         }

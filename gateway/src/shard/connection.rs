@@ -1,6 +1,7 @@
 //! One streaming subscriber: its wire, its set, and what it is owed when it is not simply live.
 
 use super::backlog::Backlog;
+use super::budget::Budget;
 use super::counters::Transport;
 use super::sets::SetKey;
 use crate::close::CloseReason;
@@ -39,14 +40,20 @@ pub struct Connection<W> {
     pub wire: W,
     pub peer: Peer,
     pub transport: Transport,
-    /// Of the live phase; the quiet one is derived.
+    /// Of the live phase; the other one is derived. Quiet if some of its topics are throttled.
     pub framing: Framing,
+    /// Its latency budget.
+    pub linger_ms: u32,
+    /// It met `topics_limit`: no cursor could be true.
+    pub limited: bool,
     /// `None` until the first subscription.
     pub set: Option<SetKey>,
     /// Where it stands in its set's members.
     pub member: u32,
     /// Errors answered so far; past the budget it is closed.
     pub errors: u32,
+    /// What it may still ask for now.
+    pub commands: Budget,
     /// When it last showed life, in seconds of the shard's clock.
     pub heard_s: u32,
     /// Set once a close was sent or decided; nothing but the rest of the stream follows.
@@ -65,6 +72,11 @@ impl<W> Connection<W> {
     /// True if its entries state cursors.
     pub fn is_live(&self) -> bool {
         self.backlog.as_ref().is_none_or(|backlog| backlog.is_live())
+    }
+
+    /// How what is written next is framed.
+    pub fn framing_now(&self) -> Framing {
+        self.framing.quiet(self.framing.quiet || !self.is_live())
     }
 
     /// True if it takes no more bytes for now.

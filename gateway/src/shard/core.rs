@@ -3,13 +3,15 @@
 use super::backlog::{Basis, Gone, Owed, Waiting};
 use super::connection::{ConnId, ConnKey, Connection, Peer, Wire};
 use super::counters::{ShardCounters, Transport};
-use super::index::{Index, Indexed};
+use super::index::{Index, Indexed, Observed};
+use super::pass::Pass;
 use super::sets::{SetKey, Sets};
+use super::tick::Tick;
 use crate::close::CloseReason;
-use crate::framing::message::{Why, bye, gone, hello};
+use crate::framing::message::{Why, bye, error, gone, hello};
 use crate::framing::{Form, Framing, websocket, wrap};
-use crate::limits::{ANSWERS_PENDING_MAX, Limits};
-use crate::log::{Log, Offset, Reader, Segment, TopicId};
+use crate::limits::{ANSWERS_PENDING_MAX, Limits, TooManyTopics};
+use crate::log::{Entry, Link, Log, Offset, Reader, Segment, TopicId};
 use crate::store::Store;
 use bytes::Bytes;
 use slab::Slab;
@@ -23,7 +25,17 @@ pub struct CoreSettings {
     pub heartbeat_ms: u64,
     /// How long waiting polls gather entries after the first, ms.
     pub poll_gather_ms: u64,
+    pub paces: Paces,
     pub limits: Limits,
+}
+
+/// What clients may choose from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Paces {
+    /// Rates, Hz, beside 0 for unthrottled.
+    pub rates_hz: Vec<u32>,
+    /// Latency budgets, ms, beside 0 for none.
+    pub lingers_ms: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -38,10 +50,9 @@ pub struct Core<W> {
     pub(super) index: Index,
     pub(super) sets: Sets,
     pub(super) connections: Slab<Connection<W>>,
-    /// Segments read but not yet handed out.
-    pub(super) pass: Vec<Arc<Segment>>,
-    /// Sets that are owed entries of `pass`.
-    pub(super) marked: Vec<SetKey>,
+    pub(super) pass: Pass,
+    /// A tick that says nothing.
+    pub(super) no_tick: Tick,
     /// Connections with a backlog that may take bytes.
     pub(super) ready: Vec<ConnKey>,
     /// Connections that ended in this pass.
@@ -54,6 +65,8 @@ pub struct Core<W> {
     pub(super) counters: Arc<ShardCounters>,
     next_id: u64,
     id_step: u64,
+    /// How far the wall clock is ahead of the shard's clock, ms.
+    wall_ahead_ms: i64,
 }
 
 impl<W: Wire> Core<W> {
@@ -66,6 +79,8 @@ impl<W: Wire> Core<W> {
         (shard, shards): (u64, u64),
     ) -> Core<W> {
         let reader = log.reader_at_tail();
+        let no_tick = Tick::empty(log.epoch().clone());
+        let sets = Sets::new(settings.limits.topics_per_connection_max);
         Core {
             store,
             log,
@@ -73,10 +88,10 @@ impl<W: Wire> Core<W> {
             position: Offset(0),
             known_from: Offset(0),
             index: Index::default(),
-            sets: Sets::default(),
+            sets,
             connections: Slab::new(),
-            pass: Vec::new(),
-            marked: Vec::new(),
+            pass: Pass::default(),
+            no_tick,
             ready: Vec::new(),
             ended: Vec::new(),
             gathering: Default::default(),
@@ -86,7 +101,14 @@ impl<W: Wire> Core<W> {
             counters,
             next_id: shard,
             id_step: shards,
+            wall_ahead_ms: 0,
         }
+    }
+
+    /// Says what the wall clock shows: clients are told that, and entries carry it. Everything else goes by `now_ms`, the
+    /// clock that every call brings and that nobody sets.
+    pub fn set_wall_clock(&mut self, wall_ms: i64, now_ms: i64) {
+        self.wall_ahead_ms = wall_ms - now_ms;
     }
 
     pub fn position(&self) -> Offset {
@@ -132,14 +154,14 @@ impl<W: Wire> Core<W> {
     pub fn settle(&mut self, now_ms: i64) {
         let end = self.log.end();
         while self.position < end && self.read_some(now_ms) {
-            self.hand_out();
+            self.hand_out(now_ms);
         }
         self.bury();
     }
 
     /// Reads up to a pass's worth. False if there was nothing.
     fn read_some(&mut self, now_ms: i64) -> bool {
-        let mut bytes = 0;
+        let (mut bytes, mut found) = (0, false);
         while bytes < PASS_BYTES_MAX {
             match self.reader.read(&self.log) {
                 Ok(None) => break,
@@ -149,47 +171,85 @@ impl<W: Wire> Core<W> {
                     self.pass.push(segment);
                 }
                 Err(_) => {
-                    self.hand_out();
+                    self.hand_out_lingering(now_ms);
+                    self.hand_out(now_ms);
                     self.rebuild(now_ms);
                 }
             }
+            found = true;
         }
-        !self.pass.is_empty()
+        found
     }
 
     /// Notes a segment's entries and marks the sets that are owed them.
-    fn mark(&mut self, segment: &Segment, now_ms: i64) {
+    fn mark(&mut self, segment: &Arc<Segment>, now_ms: i64) {
         ShardCounters::add(&self.counters.segments_read, 1);
         for (index, entry) in (0u32..).zip(segment.entries.iter()) {
             let link = segment.link_of(index);
-            let in_use = |name: &Arc<str>| self.index.get(entry.topic).is_some_and(|topic| topic.name != *name);
-            if entry.name.as_ref().is_some_and(in_use) {
-                // The slot's former topic left the log, and the slot was given away, before this shard could bury it.
-                let keys = self.index.forget(entry.topic);
-                self.sets.uncover(entry.topic, &keys);
-            }
-            if self.index.observe(entry, link) {
-                self.sets.cover(entry.topic, &mut self.index);
-            }
-            let Some(topic) = self.index.get(entry.topic) else { continue };
+            let observed = self.observe(entry, link);
+            let Some(topic) = self.index.get_mut(entry.topic) else { continue };
             let owed = Owed { position: link.position, topic: entry.topic, kind: entry.kind, seq: entry.seq };
             for &key in &topic.sets {
-                let set = self.sets.get_mut(key);
-                if !set.members.is_empty() {
-                    if set.owed.is_empty() {
-                        self.marked.push(key);
-                    }
-                    set.owed.push(owed);
-                }
-                if set.waiters.begin_gathering() {
+                self.sets.owe(key, owed, now_ms);
+                if self.sets.get_mut(key).waiters.begin_gathering() {
                     self.gathering.push_back((now_ms + self.settings.poll_gather_ms as i64, key));
                 }
+            }
+            if topic.rated.is_empty() {
+                continue;
+            }
+            if observed == Observed::Ended {
+                self.part(owed, link, segment, now_ms);
+            } else {
+                let lost = segment.lost_of(index);
+                topic
+                    .rated
+                    .iter_mut()
+                    .for_each(|rated| self.sets.classes.observe(rated, owed.topic, link, lost, now_ms));
             }
         }
         self.position = segment.last();
         if let Some(first) = segment.entries.first() {
-            let waited = now_ms.saturating_sub(first.ts).max(0) as u64;
+            let wall_ms = now_ms + self.wall_ahead_ms;
+            let waited = wall_ms.saturating_sub(first.ts).max(0) as u64;
             self.counters.observe_latency(waited, segment.entries.len() as u64);
+        }
+        self.tell_limited();
+    }
+
+    /// Brings the topic table, and what sets cover, up to an entry.
+    fn observe(&mut self, entry: &Entry, link: Link) -> Observed {
+        let in_use = |name: &Arc<str>| self.index.get(entry.topic).is_some_and(|topic| topic.name != *name);
+        if entry.name.as_ref().is_some_and(in_use) {
+            // The slot's former topic left the log, and the slot was given away, before this shard could bury it.
+            let keys = self.index.forget(entry.topic);
+            self.sets.uncover(entry.topic, &keys);
+        }
+        let observed = self.index.observe(entry, link);
+        match observed {
+            Observed::New => self.sets.cover(entry.topic, &mut self.index),
+            Observed::Reborn => self.sets.count_life(self.index.get(entry.topic), 1),
+            Observed::Ended => self.sets.count_life(self.index.get(entry.topic), -1),
+            Observed::Else => {}
+        }
+        observed
+    }
+
+    /// Members of sets that met the cap on topics are told so, once, and get no cursor from now on.
+    fn tell_limited(&mut self) {
+        for key in self.sets.take_newly_limited() {
+            ShardCounters::add(&self.counters.topics_limited, 1);
+            let most = self.settings.limits.topics_per_connection_max;
+            let message = TooManyTopics { most }.to_string();
+            for member in self.sets.get(key).members.clone() {
+                let Some(connection) = self.connections.get_mut(member.0) else { continue };
+                connection.framing.quiet = true;
+                if !std::mem::replace(&mut connection.limited, true) {
+                    self.counters.count_error("topics_limit");
+                    self.send(member, &error(None, "topics_limit", &message, Some("topics")), None);
+                }
+            }
+            self.refuse_polls(key);
         }
     }
 
@@ -217,6 +277,7 @@ impl<W: Wire> Core<W> {
         }
         self.sets.recover(&mut self.index);
         self.resync_all(&old, now_ms);
+        self.tell_limited();
     }
 
     /// Every subscriber gets its topics anew; what ended unseen is told as such.
@@ -232,15 +293,20 @@ impl<W: Wire> Core<W> {
             let (form, set) = (connection.framing.form, self.sets.get(set));
             let backlog = connection.backlog();
             backlog.lag();
-            let covered = |topic: &Indexed| set.filters.iter().any(|filter| filter.matches(&topic.name));
+            let covered = |topic: &Indexed| set.terms.filters.cover(&topic.name);
             for (id, _, gone) in ended.iter().filter(|(_, topic, _)| covered(topic)) {
                 let gone: Bytes = wrap(form, gone, None).into();
                 backlog.push_gone(Gone { topic: *id, live: gone.clone(), quiet: gone });
             }
+            let joining = std::mem::take(&mut backlog.joining);
             for &topic in &set.topics {
-                if self.index.get(topic).is_some_and(|topic| topic.retired.is_none()) {
-                    let basis = old.get(topic).map_or(Basis::Unknown, |topic| Basis::Delivered(topic.seq));
-                    backlog.wait(topic, Waiting { why: Why::Lag, basis });
+                if self.index.get(topic).is_some_and(Indexed::is_alive) {
+                    let held = |old: &Indexed| {
+                        joining.get(&topic).map_or_else(|| old.seq_at(set.rate(topic)), |held| held.seq)
+                    };
+                    let basis = old.get(topic).map_or(Basis::Unknown, |old| Basis::Delivered(held(old)));
+                    backlog.wait_for_newest(topic);
+                    backlog.wait(topic, Waiting::newest(Why::Lag, basis));
                 }
             }
         }
@@ -269,9 +335,12 @@ impl<W: Wire> Core<W> {
             peer,
             transport,
             framing,
+            linger_ms: 0,
+            limited: false,
             set: None,
             member: 0,
             errors: 0,
+            commands: Default::default(),
             heard_s: (now_ms / 1_000) as u32,
             closing: None,
             lingering: false,
@@ -279,7 +348,8 @@ impl<W: Wire> Core<W> {
         };
         let mut first = prelude;
         if !matches!(connection.peer, Peer::Echo(_)) {
-            let hello = hello(id.0, self.log.epoch(), self.settings.heartbeat_ms, now_ms);
+            let wall_ms = now_ms + self.wall_ahead_ms;
+            let hello = hello(id.0, self.log.epoch(), self.settings.heartbeat_ms, wall_ms);
             first.extend_from_slice(&wrap(framing.form, &hello, None));
         }
         connection.backlog().push_control(first);
@@ -408,6 +478,18 @@ impl<W: Wire> Core<W> {
         stalled
     }
 
+    /// When something is to be done next though nothing comes in, Unix ms: waiting polls, ticks.
+    pub fn next_due(&self) -> Option<i64> {
+        let polls = self.gathering.front().map(|(due_ms, _)| *due_ms);
+        [polls, self.sets.lingers.next_due(), self.sets.classes.next_due()].into_iter().flatten().min()
+    }
+
+    /// Does what is due: answers polls, hands out what waits for a tick.
+    pub fn serve_due(&mut self, now_ms: i64) {
+        self.serve_polls(now_ms);
+        self.serve_ticks(now_ms);
+    }
+
     /// Says goodbye once what is owed is written, if the connection is not behind; at once if it is.
     pub fn drain(&mut self, key: ConnKey, retry_ms: u64) {
         self.close(key, CloseReason::Draining, Some(retry_ms));
@@ -431,6 +513,10 @@ impl<W: Wire> Core<W> {
     /// is not whole (its `at` comes anyway) or takes no bytes.
     pub fn state_cursor(&mut self, key: ConnKey) {
         let Some(connection) = self.open_connection(key) else { return };
+        if connection.limited && connection.framing.form == Form::Sse && !connection.is_blocked() {
+            // A sign of life all the same: a comment.
+            return self.send_raw(key, b":\n\n".to_vec());
+        }
         if connection.set.is_some() && connection.is_live() && !connection.is_blocked() {
             connection.backlog().ends_with_at = true;
             self.ready.push(key);

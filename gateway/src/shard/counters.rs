@@ -1,6 +1,7 @@
 //! What a shard counts. Written by its own thread alone, with plain stores; merged by the metrics page.
 
 use crate::close::CloseReason;
+use crate::codes::CODES;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How a subscriber is connected.
@@ -44,8 +45,15 @@ pub struct ShardCounters {
     pub passes: AtomicU64,
     pub wakes: AtomicU64,
     pub segments_read: AtomicU64,
+    /// Ticks of rate classes that had something to say, and entries made for them, each once for all members.
+    pub ticks: AtomicU64,
+    pub ticked_entries: AtomicU64,
+    /// Subscription sets that met the cap on topics.
+    pub topics_limited: AtomicU64,
     /// By [`CloseReason`].
     pub closes: [AtomicU64; CloseReason::ALL.len()],
+    /// Errors told, by their place in [`CODES`].
+    pub errors: [AtomicU64; CODES.len()],
     pub resumes_entries: AtomicU64,
     pub resumes_snapshots: AtomicU64,
     pub resumes_full: AtomicU64,
@@ -56,7 +64,11 @@ pub struct ShardCounters {
     pub topics: AtomicU64,
     /// Bodies of polls made; the other polls were given one that was made already.
     pub polls_encoded: AtomicU64,
+    /// Bodies of polls that were cut at their cap.
+    pub polls_cut: AtomicU64,
     pub connections_refused: AtomicU64,
+    /// Times that accepting waited for the subscribers' turn.
+    pub accepts_deferred: AtomicU64,
     pub latency_ms: [AtomicU64; LATENCY_BUCKETS_MS.len() + 1],
     pub latency_ms_sum: AtomicU64,
 }
@@ -68,6 +80,20 @@ impl ShardCounters {
 
     pub fn subtract(counter: &AtomicU64, by: u64) {
         counter.store(counter.load(Ordering::Relaxed).saturating_sub(by), Ordering::Relaxed);
+    }
+
+    /// Takes note of a connection that ended, or was not let in.
+    pub fn count_close(&self, reason: CloseReason) {
+        ShardCounters::add(&self.closes[reason.index()], 1);
+    }
+
+    /// Takes note of an error that a client is told.
+    pub fn count_error(&self, code: &str) {
+        let known = CODES.iter().position(|known| *known == code);
+        debug_assert!(known.is_some(), "{code} is missing among the codes");
+        if let Some(place) = known {
+            ShardCounters::add(&self.errors[place], 1);
+        }
     }
 
     /// Takes note of `count` entries that waited `ms`.

@@ -1,88 +1,94 @@
 //! Delivery: the fast lane (one gathered run of bytes, one write per member) and the backlog of those who are not live.
 
-use super::backlog::{Basis, Waiting};
-use super::connection::{ConnKey, Wire};
+use super::backlog::{Basis, Held, Waiting};
+use super::connection::{ConnKey, Connection, Wire};
 use super::core::Core;
 use super::counters::ShardCounters;
-use super::sets::SetKey;
-use super::write::{Progress, Run, Written, enqueue, segment_of, spill, write_all, write_pending, write_unsent};
+use super::sets::{Set, SetKey};
+use super::tick::Tick;
+use super::write::{Progress, Run, Share, Written, queue_all, spill, write_all, write_pending, write_unsent};
 use crate::close::CloseReason;
 use crate::framing::message::{Lost, Why, at, cursor, snapshot};
 use crate::framing::{Form, Framing, websocket, wrap};
-use crate::limits::{ENDS_BEYOND_MAX, TURN_BYTES_MAX};
+use crate::limits::{ENDS_BEYOND_MAX, LINGER_BYTES_MAX, TURN_BYTES_MAX};
 use crate::log::TopicId;
 use crate::store::{Content, Snapshot};
 use bytes::Bytes;
+use slab::Slab;
 use smallvec::SmallVec;
 use std::io;
 use std::sync::Arc;
 
 impl<W: Wire> Core<W> {
     /// Hands out the entries of the pass: every member of a marked set is written to once, or has them queued.
-    pub(super) fn hand_out(&mut self) {
-        let mut marked = std::mem::take(&mut self.marked);
+    pub(super) fn hand_out(&mut self, now_ms: i64) {
+        let mut marked = std::mem::take(&mut self.sets.marked);
         for key in marked.drain(..) {
-            self.hand_out_to_set(key);
+            self.hand_out_to_set(key, None, now_ms);
         }
         // The buffer goes back, so that the next pass allocates nothing.
-        self.marked = marked;
-        self.pass.clear();
+        self.sets.marked = marked;
+        self.drop_handed_out();
+        if self.pass.bytes() > LINGER_BYTES_MAX {
+            self.hand_out_lingering(now_ms);
+            self.drop_handed_out();
+        }
     }
 
-    fn hand_out_to_set(&mut self, key: SetKey) {
-        let set = self.sets.get_mut(key);
-        let owed = std::mem::take(&mut set.owed);
-        let mut ended: SmallVec<[ConnKey; 4]> = SmallVec::new();
-        let mut beyond: SmallVec<[ConnKey; 4]> = SmallVec::new();
-        {
-            let set = self.sets.get(key);
-            let lanes = set.members.len();
-            // Borrowed apart: the run points into `pass` while connections change.
-            let (pass, connections) = (&self.pass, &mut self.connections);
-            let run = Run::gather(pass, &owed, set.framing, lanes, &mut self.scratch);
-            for &member in &set.members {
-                let connection = &mut connections[member.0];
-                if connection.closing.is_some() {
-                    continue;
-                }
-                if connection.backlog.is_none() {
-                    match write_all(&mut connection.wire, &run.slices, run.bytes, &self.counters) {
-                        Written::All => {
-                            ShardCounters::add(
-                                &self.counters.deliveries[connection.transport as usize],
-                                owed.len() as u64,
-                            );
-                            continue;
-                        }
-                        Written::Short(taken) => spill(connection, pass, &owed, taken, &self.counters),
-                        Written::Dead => ended.push(member),
-                    }
-                    continue;
-                }
-                let framing = connection.framing;
-                let backlog = connection.backlog();
-                owed.iter().for_each(|owed| enqueue(backlog, segment_of(pass, owed), *owed, framing));
-                let most = self.settings.limits.pending_entries_max;
-                if backlog.entries > most {
-                    ShardCounters::add(&self.counters.lags, 1);
-                    backlog.lag();
-                }
-                if backlog.gones > most + ENDS_BEYOND_MAX {
-                    beyond.push(member);
-                }
-                self.ready.push(member);
+    /// Lets go of segments that nobody is owed an entry of any more.
+    pub(super) fn drop_handed_out(&mut self) {
+        self.pass.drop_before(self.sets.lingers.oldest());
+    }
+
+    /// Hands out what a set is owed, in one write for each live member; after a tick, what the tick says and the `at`.
+    pub(super) fn hand_out_to_set(&mut self, key: SetKey, tick: Option<&Tick>, now_ms: i64) {
+        let mut owed = std::mem::take(&mut self.sets.get_mut(key).owed);
+        let mut ticked = std::mem::take(&mut self.sets.get_mut(key).ticked);
+        let at = self.note_cursor(key, !owed.is_empty(), tick.is_some(), now_ms);
+        if !owed.is_empty() || !ticked.is_empty() || !at.is_empty() {
+            let tick = tick.unwrap_or(&self.no_tick);
+            let share = Share { pass: &self.pass, owed: &owed, ticked: &ticked, tick, at: &at };
+            let most = self.settings.limits.pending_entries_max;
+            let scratch = &mut self.scratch;
+            let ended = share_out(self.sets.get(key), &share, &mut self.connections, scratch, &self.counters, most);
+            self.ready.extend(ended.behind);
+            for member in ended.dead {
+                self.end(member, CloseReason::PeerGone);
+            }
+            for member in ended.beyond {
+                self.close(member, CloseReason::TooFarBehind, None);
             }
         }
-        for member in ended {
-            self.end(member, CloseReason::PeerGone);
-        }
-        for member in beyond {
-            self.close(member, CloseReason::TooFarBehind, None);
-        }
-        // The buffer goes back, so that the next pass allocates nothing.
-        let mut owed = owed;
+        // The buffers go back, so that the next pass allocates nothing.
         owed.clear();
-        self.sets.get_mut(key).owed = owed;
+        ticked.clear();
+        let set = self.sets.get_mut(key);
+        (set.owed, set.ticked) = (owed, ticked);
+    }
+
+    /// The framed `at` of a throttled set after a tick, if it says more than the last one. Before it, notes that one is
+    /// due.
+    fn note_cursor(&mut self, key: SetKey, delivers: bool, ticks: bool, now_ms: i64) -> Vec<u8> {
+        let set = self.sets.get(key);
+        if !set.is_throttled() || set.limited {
+            return Vec::new();
+        }
+        if !ticks {
+            if delivers {
+                self.sets.wish_at(key, now_ms);
+            }
+            return Vec::new();
+        }
+        let through = self.through(set);
+        let form = set.terms.framing.form;
+        let set = self.sets.get_mut(key);
+        set.owes_at = false;
+        if set.stated >= through {
+            return Vec::new();
+        }
+        set.stated = through;
+        let cursor = cursor(self.log.epoch(), through);
+        wrap(form, &at(&cursor, false), Some(&cursor))
     }
 
     fn end(&mut self, key: ConnKey, reason: CloseReason) {
@@ -125,16 +131,21 @@ impl<W: Wire> Core<W> {
             } else if let Some(reason) = closing {
                 self.end(key, reason);
                 return false;
+            } else if let Some(set) = connection.set.filter(|set| !self.sets.get(*set).owed.is_empty()) {
+                // Held back by its latency budget: it comes before any snapshot and before any `at`.
+                self.hand_out_to_set(set, None, now_ms);
+                continue;
             } else if let Some((topic, waiting)) = backlog.first_waiting() {
-                match self.next_snapshot(key, topic) {
+                match self.next_snapshot(key, topic, waiting) {
                     Next::Hold => return true,
                     Next::Skip => continue,
-                    Next::Ready(snapshot) => self.write_snapshot(key, &snapshot, waiting),
+                    Next::Ready(snapshot) => self.write_snapshot(key, &snapshot, waiting, now_ms),
                 }
+            } else if !backlog.joining.is_empty() {
+                // Whole at the next tick.
+                return false;
             } else if let Some(full) = backlog.take_at() {
-                let cursor = cursor(self.log.epoch(), self.position);
-                let message = wrap(connection.framing.form, &at(&cursor, full), Some(&cursor));
-                backlog.push_control(message);
+                self.push_at(key, full);
                 continue;
             } else {
                 connection.backlog = None;
@@ -165,18 +176,31 @@ impl<W: Wire> Core<W> {
         }
     }
 
+    /// Queues the `at` of a connection that was delivered everything that its classes have ticked.
+    fn push_at(&mut self, key: ConnKey, full: bool) {
+        let Some(connection) = self.connections.get_mut(key.0).filter(|connection| !connection.limited) else { return };
+        let through = connection.set.map_or(self.position, |set| self.through(self.sets.get(set)));
+        let cursor = cursor(self.log.epoch(), through);
+        let connection = &mut self.connections[key.0];
+        let message = wrap(connection.framing.form, &at(&cursor, full), Some(&cursor));
+        connection.backlog().push_control(message);
+    }
+
     /// The snapshot that the topic at the head of the line gets, if it can be told now.
-    fn next_snapshot(&mut self, key: ConnKey, topic: TopicId) -> Next {
+    fn next_snapshot(&mut self, key: ConnKey, topic: TopicId, waiting: Waiting) -> Next {
         let alive = self.index.get(topic).is_some_and(|topic| topic.retired.is_none());
         // It may have come into the line from entries that were pending when the client gave the topic up, or its slot
         // may be another topic's by now.
         let set = self.connections.get(key.0).and_then(|connection| connection.set);
         let wanted = set.is_some_and(|set| self.sets.get(set).topics.contains(&topic));
         if !alive || !wanted {
-            if let Some(connection) = self.connections.get_mut(key.0) {
-                connection.backlog().stop_waiting(topic);
-            }
-            return Next::Skip;
+            return self.skip(key, topic);
+        }
+        if waiting.ticked
+            && let Some(rate) = set.and_then(|set| self.sets.get(set).rated.get(&topic))
+        {
+            let rated = self.index.get(topic).and_then(|indexed| indexed.rated(*rate));
+            return rated.and_then(|rated| rated.at.clone()).map_or_else(|| self.skip(key, topic), Next::Ready);
         }
         // Invariant SNAPSHOT-FIRST: one that is newer than what this shard has read is held until it has read that far;
         // a topic that died meanwhile tells so in the log.
@@ -186,7 +210,14 @@ impl<W: Wire> Core<W> {
         }
     }
 
-    fn write_snapshot(&mut self, key: ConnKey, snap: &Snapshot, waiting: Waiting) -> io::Result<Progress> {
+    fn skip(&mut self, key: ConnKey, topic: TopicId) -> Next {
+        if let Some(connection) = self.connections.get_mut(key.0) {
+            connection.backlog().stop_waiting(topic);
+        }
+        Next::Skip
+    }
+
+    fn write_snapshot(&mut self, key: ConnKey, snap: &Snapshot, waiting: Waiting, now_ms: i64) -> io::Result<Progress> {
         let connection = &mut self.connections[key.0];
         let lost = lost_of(snap, waiting);
         if let Lost::Count(lost) = lost {
@@ -194,11 +225,70 @@ impl<W: Wire> Core<W> {
         }
         let pieces = frame_snapshot(snap, waiting.why, lost, connection.framing);
         ShardCounters::add(&self.counters.deliveries[connection.transport as usize], 1);
+        let set = connection.set;
         let backlog = connection.backlog();
         backlog.stop_waiting(snap.topic);
         backlog.unsent = pieces;
-        write_unsent(connection, &self.counters)
+        let rate = set.and_then(|set| self.sets.get(set).rated.get(&snap.topic)).copied();
+        if let Some(rate) = rate.filter(|_| !waiting.ticked) {
+            let held = Held { offset: snap.link.offset, seq: snap.seq };
+            self.join(key, snap.topic, rate, held, now_ms);
+        }
+        write_unsent(&mut self.connections[key.0], &self.counters)
     }
+}
+
+/// How the members fared.
+#[derive(Debug, Default)]
+struct Fared {
+    dead: SmallVec<[ConnKey; 4]>,
+    /// They have to be written to further.
+    behind: Vec<ConnKey>,
+    /// They are owed more ends of topics than may be.
+    beyond: SmallVec<[ConnKey; 4]>,
+}
+
+fn share_out<W: Wire>(
+    set: &Set,
+    share: &Share<'_>,
+    connections: &mut Slab<Connection<W>>,
+    scratch: &mut Vec<u8>,
+    counters: &ShardCounters,
+    pending_max: usize,
+) -> Fared {
+    let run = Run::gather(share, set.terms.framing, set.members.len(), scratch);
+    let mut fared = Fared::default();
+    for &member in &set.members {
+        let connection = &mut connections[member.0];
+        if connection.closing.is_some() {
+            continue;
+        }
+        if connection.backlog.is_none() {
+            match write_all(&mut connection.wire, &run.slices, run.bytes, counters) {
+                Written::All => {
+                    ShardCounters::add(&counters.deliveries[connection.transport as usize], share.len() as u64);
+                }
+                Written::Short(taken) => spill(connection, share, taken, counters),
+                Written::Dead => fared.dead.push(member),
+            }
+            continue;
+        }
+        let framing = connection.framing;
+        let backlog = connection.backlog();
+        let waited = backlog.waiting() > 0;
+        queue_all(backlog, share, framing);
+        let conflated = !waited && backlog.blocked && backlog.waiting() > 0;
+        ShardCounters::add(&counters.lags, u64::from(conflated));
+        if backlog.entries > pending_max {
+            ShardCounters::add(&counters.lags, 1);
+            backlog.lag();
+        }
+        if backlog.gones > pending_max + ENDS_BEYOND_MAX {
+            fared.beyond.push(member);
+        }
+        fared.behind.push(member);
+    }
+    fared
 }
 
 enum Next {

@@ -1,19 +1,22 @@
 //! A shard as its own tasks see it: the core, the sockets that it adopted, and how work is left for the loop.
 
 use super::connection::{ConnKey, Wire};
-use super::core::Core;
+use super::core::{Core, Paces};
 use super::counters::ShardCounters;
 use super::heartbeat::Heartbeats;
+use super::phase::Phase;
 use super::run::RETURN_MS_MIN;
 use crate::close::CloseReason;
+use crate::framing::message::error;
 use crate::limits::{Limits, READ_BYTES_MAX};
 use crate::transport::{Adoption, Context, Place, websocket};
 use mio::{Interest, Registry, Token};
 use std::cell::{Cell, RefCell, RefMut};
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::rc::Rc;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, watch};
 
 /// An adopted socket.
@@ -47,22 +50,23 @@ pub struct Shard {
     pub(super) moved: Notify,
     pub(super) heartbeats: RefCell<Heartbeats>,
     pub(super) limits: Limits,
+    pub(super) paces: Paces,
     pub(super) counters: Arc<ShardCounters>,
     /// HTTP connections that hyper still has.
     pub(super) requests: Cell<usize>,
-    pub(super) drain: watch::Receiver<bool>,
+    pub(super) drain: watch::Receiver<Phase>,
 }
 
 impl Shard {
     /// True once the gateway is to end.
     pub fn is_draining(&self) -> bool {
-        *self.drain.borrow()
+        *self.drain.borrow() >= Phase::Refusing
     }
 
     /// Waits until the gateway is to end.
     pub async fn draining(&self) {
         let mut drain = self.drain.clone();
-        if drain.wait_for(|drain| *drain).await.is_err() {
+        if drain.wait_for(|phase| *phase >= Phase::Refusing).await.is_err() {
             // Nobody is left who could end it.
             std::future::pending().await
         }
@@ -86,12 +90,30 @@ impl Shard {
         &self.limits
     }
 
+    /// What clients may choose from.
+    pub fn paces(&self) -> &Paces {
+        &self.paces
+    }
+
     pub fn counters(&self) -> &ShardCounters {
         &self.counters
     }
 
+    /// The shard's own clock, ms.
     pub fn now_ms(&self) -> i64 {
-        now_ms()
+        steady_ms()
+    }
+
+    /// Turns that the loop has made.
+    pub(super) fn turns(&self) -> u64 {
+        self.counters.passes.load(Ordering::Relaxed)
+    }
+
+    /// Waits for the next of them: the subscribers go before whatever waits for this.
+    pub(super) async fn next_turn(&self) {
+        let moved = self.moved.notified();
+        self.kick.notify_one();
+        moved.await;
     }
 
     /// Waits until the shard has read more of the log.
@@ -100,18 +122,19 @@ impl Shard {
         self.kick.notify_one();
         // Bounded: a snapshot may become visible a moment before its segment, from a thread that is then descheduled.
         let _ = tokio::time::timeout(Duration::from_millis(2), moved).await;
-        self.core().settle(now_ms());
+        self.core().settle(steady_ms());
     }
 
     /// Takes a socket from hyper. `read_ahead`: bytes that the peer sent after its request.
     pub fn adopt(&self, stream: tokio::net::TcpStream, read_ahead: &[u8], adoption: Adoption, place: Place) {
-        let Ok(stream) = stream.into_std() else { return };
-        let now_ms = now_ms();
+        let Ok(stream) = stream.into_std() else { return self.counters.count_close(CloseReason::Error) };
+        let now_ms = steady_ms();
         let mut core = self.core();
-        let Adoption { head, peer, transport, framing, subscription } = adoption;
+        let Adoption { head, peer, transport, framing, linger_ms, subscription } = adoption;
         let socket = Socket { stream: mio::net::TcpStream::from_std(stream), _place: place };
         let key = core.open(socket, peer, transport, framing, head, now_ms);
         let Some(connection) = core.connection(key) else { return };
+        connection.linger_ms = linger_ms;
         let id = connection.id;
         let interest = Interest::READABLE | Interest::WRITABLE;
         if self.registry.register(&mut connection.wire.stream, Token(key.0), interest).is_err() {
@@ -119,9 +142,13 @@ impl Shard {
             return;
         }
         self.heartbeats.borrow_mut().add(key, id, now_ms);
-        if let Some(subscription) = subscription {
-            // Cannot fail: the transport checked the number of filters, and the connection has none yet.
-            let _ = core.subscribe(key, &subscription, None, now_ms);
+        if let Some(subscription) = subscription
+            && let Err(refused) = core.subscribe(key, &subscription, None, now_ms)
+        {
+            // The transport checked it, but more topics were born since.
+            self.counters.count_error("topics_limit");
+            core.send(key, &error(None, "topics_limit", &refused.to_string(), Some("topics")), None);
+            core.close(key, CloseReason::Error, None);
         }
         if let Err(reason) = websocket::hear(&mut core, key, read_ahead, now_ms) {
             core.close(key, reason, None);
@@ -174,7 +201,13 @@ impl Drop for Requests {
     }
 }
 
-/// Wall clock, Unix ms.
+/// A shard's clock: as the wall clock was when the process began, and never set back or forward since. Timers go by it.
+pub(super) fn steady_ms() -> i64 {
+    static BEGINNING: LazyLock<(Instant, i64)> = LazyLock::new(|| (Instant::now(), now_ms()));
+    BEGINNING.1 + BEGINNING.0.elapsed().as_millis() as i64
+}
+
+/// Wall clock, Unix ms. What clients are told.
 pub fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }

@@ -5,26 +5,35 @@
 
 mod answer;
 mod backlog;
+mod budget;
+mod classes;
 mod connection;
 mod core;
 mod counters;
 mod deliver;
+mod filters;
 mod handle;
 mod heartbeat;
 mod index;
+mod linger;
+mod pass;
+mod phase;
 mod poll;
 mod run;
 mod sets;
 mod subscribe;
+mod tick;
 mod write;
 
-pub use self::core::{Core, CoreSettings};
+pub use self::core::{Core, CoreSettings, Paces};
 pub use answer::PollAnswer;
 pub use connection::{ConnId, ConnKey, Connection, Peer, Wire};
 pub use counters::{LATENCY_BUCKETS_MS, ShardCounters, TRANSPORTS, Transport};
+pub use filters::{Filters, Rate};
 pub use handle::{Shard, Socket, now_ms};
 pub use index::Index;
+pub use phase::Phase;
 pub use poll::{PollKey, WaitingPoll};
 pub use run::{Fuse, ShardSettings, Surroundings, spawn};
 pub use sets::SetKey;
-pub use subscribe::Subscription;
+pub use subscribe::{Alteration, Refused, Subscription};

@@ -7,9 +7,11 @@ use super::connection::Wire;
 use super::core::Core;
 use super::counters::{ShardCounters, Transport};
 use super::deliver::{frame_snapshot, lost_of};
-use super::sets::{Filters, SetKey};
+use super::filters::Filters;
+use super::sets::{SetKey, Terms};
 use crate::framing::message::{at, cursor, name};
 use crate::framing::{Form, Framing};
+use crate::limits::TooManyTopics;
 use crate::log::{Cursor, Offset};
 use crate::store::Snapshot;
 use bytes::Bytes;
@@ -92,11 +94,18 @@ impl Bodies {
 
 impl<W: Wire> Core<W> {
     /// The set that a poll asks about. It is leased: give it back with [`Core::poll_left`].
-    pub fn poll_set(&mut self, filters: Filters, framing: Framing, now_ms: i64) -> SetKey {
+    pub fn poll_set(&mut self, filters: Filters, framing: Framing, now_ms: i64) -> Result<SetKey, TooManyTopics> {
         self.settle(now_ms);
-        let set = self.sets.intern(filters, framing, &mut self.index);
+        let set = self.sets.intern(Terms { filters, framing, linger_ms: 0 }, &mut self.index)?;
         self.sets.get_mut(set).leases += 1;
-        set
+        Ok(set)
+    }
+
+    /// The set met the cap on topics: no cursor of it would be true. Whoever waits asks again, and is refused.
+    pub(super) fn refuse_polls(&mut self, set: SetKey) {
+        let polls = self.sets.get_mut(set).waiters.polls.drain().count();
+        ShardCounters::subtract(&self.counters.connections[Transport::LongPoll as usize], polls as u64);
+        self.sets.left(set, &mut self.index);
     }
 
     /// What is newer than `from` in the set, now; without `from`, the snapshots of the whole set.
@@ -111,6 +120,9 @@ impl<W: Wire> Core<W> {
     }
 
     fn poll_as_of(&mut self, set: SetKey, from: Option<&Cursor>, as_of: Version) -> PollAnswer {
+        if self.sets.get(set).limited {
+            return PollAnswer::TooManyTopics;
+        }
         let question = (self.sets.get(set).serial, from.cloned(), as_of);
         if let Some(body) = self.bodies.find(&question) {
             return PollAnswer::Body(body);
@@ -120,7 +132,7 @@ impl<W: Wire> Core<W> {
         if nothing && from.is_some() {
             return PollAnswer::Nothing;
         }
-        let framing = self.sets.get(set).framing;
+        let framing = self.sets.get(set).terms.framing;
         let Some(snapshots) = self.snapshots_to_tell(&answer) else { return PollAnswer::Hold };
         let bytes: usize = snapshots.iter().map(|snapshot| snapshot.data(framing.num_string).len()).sum();
         if bytes > self.settings.limits.snapshot_body_bytes_max {
@@ -172,13 +184,8 @@ impl<W: Wire> Core<W> {
         self.sets.left(set, &mut self.index);
     }
 
-    /// When the next waiting polls are due, Unix ms.
-    pub fn next_poll_due(&self) -> Option<i64> {
-        self.gathering.front().map(|(due, _)| *due)
-    }
-
     /// Answers the waiting polls whose time of gathering is over.
-    pub fn serve_polls(&mut self, now_ms: i64) {
+    pub(super) fn serve_polls(&mut self, now_ms: i64) {
         while let Some(&(due, set)) = self.gathering.front().filter(|(due, _)| *due <= now_ms) {
             self.gathering.pop_front();
             if !self.serve_waiting(set) {
@@ -203,7 +210,7 @@ impl<W: Wire> Core<W> {
                     // The client may be gone; then nobody needs the body.
                     let _ = waiting.reply.send(body);
                 }
-                PollAnswer::Nothing | PollAnswer::TooBig => {}
+                PollAnswer::Nothing | PollAnswer::TooBig | PollAnswer::TooManyTopics => {}
                 PollAnswer::Hold => return false,
             }
         }
@@ -223,7 +230,7 @@ impl<W: Wire> Core<W> {
                     PollAnswer::Body(body) => reply.send(body),
                     PollAnswer::Nothing => reply.send(self.poll_empty()),
                     // The client keeps the cursor that it has.
-                    PollAnswer::Hold | PollAnswer::TooBig => {
+                    PollAnswer::Hold | PollAnswer::TooBig | PollAnswer::TooManyTopics => {
                         reply.send(format!(r#"{{"cursor":"{cursor}","messages":[]}}"#).into())
                     }
                 };
@@ -262,7 +269,9 @@ impl<W: Wire> Core<W> {
             to = *offset;
         }
         let cut = may_cut && answer.entries.last().is_some_and(|(last, _)| *last > to);
-        if !cut {
+        if cut {
+            ShardCounters::add(&self.counters.polls_cut, 1);
+        } else {
             to = self.position;
         }
         for ((_, waiting), snap) in answer.snapshots.iter().zip(snapshots) {

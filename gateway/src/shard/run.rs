@@ -6,22 +6,24 @@
 use super::connection::ConnKey;
 use super::core::{Core, CoreSettings};
 use super::counters::ShardCounters;
-use super::handle::{Shard, Socket, now_ms};
+use super::handle::{self, Shard, Socket, steady_ms};
 use super::heartbeat::Heartbeats;
+use super::phase::Phase;
 use crate::close::CloseReason;
 use crate::limits::READ_BYTES_MAX;
 use crate::log::Log;
 use crate::store::Store;
-use crate::transport::{Context, Place, http};
+use crate::transport::{Context, http};
 use mio::{Events, Poll};
 use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::Interest as AsyncInterest;
 use tokio::io::unix::AsyncFd;
+use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
@@ -65,11 +67,10 @@ pub struct Surroundings {
     pub context: Arc<Context>,
     pub counters: Arc<ShardCounters>,
     pub wake: Arc<Notify>,
-    /// Becomes true when the gateway is to end.
-    pub drain: watch::Receiver<bool>,
+    pub drain: watch::Receiver<Phase>,
 }
 
-/// Starts the shard's thread. It ends once `drain` becomes true and its connections are told.
+/// Starts the shard's thread. It ends once it is to leave and its connections are told.
 pub fn spawn(
     listener: TcpListener,
     settings: ShardSettings,
@@ -84,6 +85,7 @@ pub fn spawn(
         let outcome = local.block_on(&runtime, async move {
             let poll = Poll::new()?;
             let limits = settings.core.limits.clone();
+            let paces = settings.core.paces.clone();
             let heartbeats = Heartbeats::new(&settings.core);
             let numbers = (settings.index as u64, settings.shards as u64);
             let core = Core::new(store, log, settings.core, Arc::clone(&counters), numbers);
@@ -96,6 +98,7 @@ pub fn spawn(
                 moved: Notify::new(),
                 heartbeats: RefCell::new(heartbeats),
                 limits,
+                paces,
                 counters,
                 requests: Cell::new(0),
                 drain: drain.clone(),
@@ -112,20 +115,24 @@ pub fn spawn(
     })
 }
 
-async fn accept(shard: Rc<Shard>, listener: tokio::net::TcpListener, mut drain: watch::Receiver<bool>) {
+async fn accept(shard: Rc<Shard>, listener: tokio::net::TcpListener, mut drain: watch::Receiver<Phase>) {
+    let (mut turn, mut accepted_in_turn) = (0, 0);
     loop {
+        if turn != shard.turns() {
+            (turn, accepted_in_turn) = (shard.turns(), 0);
+        } else if accepted_in_turn == shard.limits.accepts_per_turn_max {
+            // SLOW-ALONE: a burst of connects is not at the expense of those who are there.
+            ShardCounters::add(&shard.counters.accepts_deferred, 1);
+            shard.next_turn().await;
+        }
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = drain.wait_for(|drain| *drain) => return,
+            _ = drain.wait_for(|phase| *phase >= Phase::Refusing) => return,
         };
         match accepted {
             Ok((stream, peer)) => {
-                let _ = stream.set_nodelay(true);
-                let Some(place) = Place::take(&shard.context, shard.limits.connections_max) else {
-                    ShardCounters::add(&shard.counters.connections_refused, 1);
-                    continue;
-                };
-                tokio::task::spawn_local(http::serve(Rc::clone(&shard), stream, peer, place));
+                accepted_in_turn += 1;
+                admit(&shard, stream, peer);
             }
             Err(error) => {
                 // Out of descriptors, most likely: let some go before the next try.
@@ -136,11 +143,23 @@ async fn accept(shard: Rc<Shard>, listener: tokio::net::TcpListener, mut drain: 
     }
 }
 
+/// Serves a connection, if there is a place for it.
+fn admit(shard: &Rc<Shard>, stream: TcpStream, peer: SocketAddr) {
+    let _ = stream.set_nodelay(true);
+    match shard.context.places.take(peer.ip()) {
+        Ok(place) => drop(tokio::task::spawn_local(http::serve(Rc::clone(shard), stream, peer, place))),
+        Err(reason) => {
+            ShardCounters::add(&shard.counters.connections_refused, 1);
+            shard.counters.count_close(reason);
+        }
+    }
+}
+
 /// The loop: wait for anything, then one turn of everything.
 async fn turn_until_drained(
     shard: &Rc<Shard>,
     poll: Poll,
-    mut drain: watch::Receiver<bool>,
+    mut drain: watch::Receiver<Phase>,
     drain_time: Duration,
 ) -> io::Result<()> {
     // SAFETY: `poll` owns its epoll descriptor, never replaces it, and is owned by the `AsyncFd` until both are dropped.
@@ -152,6 +171,7 @@ async fn turn_until_drained(
     let mut unread: Vec<ConnKey> = Vec::new();
     let mut timer = std::pin::pin!(tokio::time::sleep(Duration::from_millis(100)));
     let mut deadline: Option<Instant> = None;
+    let (mut last_phase, mut told) = (drain.clone(), false);
     loop {
         tokio::select! {
             biased;
@@ -165,16 +185,20 @@ async fn turn_until_drained(
             () = shard.wake.notified() => ShardCounters::add(&shard.counters.wakes, 1),
             () = shard.kick.notified() => {}
             () = &mut timer => {
-                let next = tick(shard, now_ms());
+                let next = tick(shard, steady_ms());
                 timer.as_mut().reset(Instant::now() + next);
             }
-            _ = drain.wait_for(|drain| *drain), if deadline.is_none() => {
+            _ = drain.wait_for(|phase| *phase >= Phase::Refusing), if deadline.is_none() => {
                 deadline = Some(Instant::now() + drain_time);
+            }
+            _ = last_phase.wait_for(|phase| *phase >= Phase::Leaving), if !told => {
+                told = true;
                 begin_drain(shard);
             }
         }
         let more = turn(shard, &mut buffer, &mut unread);
-        let is_over = |deadline| shard.requests.get() == 0 && shard.core().is_empty() || Instant::now() >= deadline;
+        let nothing_left = told && shard.requests.get() == 0 && shard.core().is_empty();
+        let is_over = |deadline| nothing_left || Instant::now() >= deadline;
         if deadline.is_some_and(is_over) {
             return Ok(());
         }
@@ -182,8 +206,8 @@ async fn turn_until_drained(
             shard.kick.notify_one();
             tokio::task::yield_now().await;
         }
-        if let Some(due) = shard.core().next_poll_due() {
-            let due = Instant::now() + Duration::from_millis(due.saturating_sub(now_ms()).max(0) as u64);
+        if let Some(due) = shard.core().next_due() {
+            let due = Instant::now() + Duration::from_millis(due.saturating_sub(steady_ms()).max(0) as u64);
             if due < timer.deadline() {
                 timer.as_mut().reset(due);
             }
@@ -193,7 +217,7 @@ async fn turn_until_drained(
 
 fn begin_drain(shard: &Shard) {
     let mut core = shard.core();
-    core.settle(now_ms());
+    core.flush(steady_ms());
     core.answer_all_polls();
     let keys = core.keys();
     let count = keys.len().max(1) as u64;
@@ -211,7 +235,7 @@ fn take_events(
     buffer: &mut [u8],
     unread: &mut Vec<ConnKey>,
 ) -> io::Result<bool> {
-    let now_ms = now_ms();
+    let now_ms = steady_ms();
     for _ in 0..EVENT_ROUNDS_MAX {
         match poll.poll(events, Some(Duration::ZERO)) {
             Ok(()) => {}
@@ -240,7 +264,7 @@ fn take_events(
 /// One turn: reads on where reading was cut short, reads the log to its head, writes what is owed. True if something
 /// is left to do at once.
 fn turn(shard: &Shard, buffer: &mut [u8], unread: &mut Vec<ConnKey>) -> bool {
-    let now_ms = now_ms();
+    let now_ms = steady_ms();
     let mut core = shard.core();
     ShardCounters::add(&shard.counters.passes, 1);
     for key in std::mem::take(unread) {
@@ -249,7 +273,8 @@ fn turn(shard: &Shard, buffer: &mut [u8], unread: &mut Vec<ConnKey>) -> bool {
         }
     }
     core.settle(now_ms);
-    core.serve_polls(now_ms);
+    core.serve_ready(now_ms);
+    core.serve_due(now_ms);
     core.serve_ready(now_ms);
     for (key, id, reason) in core.take_ended() {
         if core.connection(key).is_some_and(|connection| connection.id == id) {
@@ -270,7 +295,7 @@ fn finish(shard: &Shard, core: &mut Core<Socket>, key: ConnKey, reason: CloseRea
         connection.lingering = true;
         let id = connection.id;
         let _ = connection.wire.stream.shutdown(std::net::Shutdown::Write);
-        shard.heartbeats.borrow_mut().linger(key, id, now_ms());
+        shard.heartbeats.borrow_mut().linger(key, id, steady_ms());
         return;
     }
     let lost = connection.closing.unwrap_or(reason);
@@ -282,6 +307,7 @@ fn finish(shard: &Shard, core: &mut Core<Socket>, key: ConnKey, reason: CloseRea
 /// Heartbeats and time-outs. Returns when to look again.
 fn tick(shard: &Shard, now_ms: i64) -> Duration {
     let mut core = shard.core();
+    core.set_wall_clock(handle::now_ms(), now_ms);
     let mut heartbeats = shard.heartbeats.borrow_mut();
     let overdue = heartbeats.tick(&mut core, now_ms);
     drop(heartbeats);

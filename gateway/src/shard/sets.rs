@@ -1,44 +1,77 @@
-//! Interned subscription sets: equal sets of filters in one framing are one set, topics point to sets, and connections
-//! hang on a set. So 10,000 readers of `score.>` cost one entry per topic, and their bytes are gathered once.
+//! Interned subscription sets: equal filters in one framing and with one latency budget are one set, topics point to
+//! sets, and connections hang on a set. So 10,000 readers of `score.>` cost one entry per topic, and their bytes are
+//! gathered once.
 
 use super::backlog::Owed;
+use super::classes::Classes;
 use super::connection::ConnKey;
-use super::index::Index;
+use super::filters::{Filters, Rate};
+use super::index::{Index, Indexed};
+use super::linger::Lingers;
 use super::poll::Waiters;
 use crate::framing::Framing;
-use crate::limits::IDLE_SETS_MAX;
-use crate::log::TopicId;
+use crate::limits::{IDLE_SETS_MAX, LINGER_ENTRIES_MAX, TooManyTopics};
+use crate::log::{Offset, TopicId};
 use feeds::model::Pattern;
 use slab::Slab;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SetKey(u32);
 
-/// What is subscribed: names and patterns, sorted, each once.
-pub type Filters = Arc<[Pattern]>;
+/// What makes two subscribers' bytes equal, and equal in time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Terms {
+    pub filters: Filters,
+    /// While they are live. Quiet if some filter is throttled, or if no cursor is ever to be stated.
+    pub framing: Framing,
+    pub linger_ms: u32,
+}
 
 #[derive(Debug)]
 pub struct Set {
     /// Never reused, unlike its key.
     pub serial: u64,
-    pub filters: Filters,
-    /// The framing of its members while they are live.
-    pub framing: Framing,
+    pub terms: Terms,
     /// Topics covered, retired ones included as long as the index remembers them.
     pub topics: BTreeSet<TopicId>,
+    /// Those of them that are throttled.
+    pub rated: BTreeMap<TopicId, Rate>,
+    /// The rates of its filters.
+    pub rates: BTreeSet<Rate>,
     pub members: Vec<ConnKey>,
     pub waiters: Waiters,
     /// Polls that are being answered.
     pub leases: u32,
-    /// Entries read in this pass that the members are owed.
+    /// Entries of the log that the members are owed.
     pub owed: Vec<Owed>,
+    /// Entries of the tick at hand that the members are owed.
+    pub ticked: Vec<Owed>,
+    /// Something was delivered since the last `at`; of a throttled set.
+    pub owes_at: bool,
+    /// The last offset stated after a tick.
+    pub stated: Offset,
+    /// How many of its topics are alive.
+    pub live: usize,
+    /// It stands in the line of its latency budget.
+    lingers: bool,
+    /// A topic that it should cover was born beyond the cap: it is not complete, and nobody may join it.
+    pub limited: bool,
 }
 
 impl Set {
     fn in_use(&self) -> bool {
         !self.members.is_empty() || !self.waiters.is_empty() || self.leases > 0
+    }
+
+    pub fn is_throttled(&self) -> bool {
+        !self.rates.is_empty()
+    }
+
+    /// At which rate it covers a topic.
+    pub fn rate(&self, topic: TopicId) -> Rate {
+        self.rated.get(&topic).copied().unwrap_or_default()
     }
 }
 
@@ -46,14 +79,26 @@ impl Set {
 pub struct Sets {
     sets: Slab<Set>,
     made: u64,
-    by_filters: HashMap<(Filters, Framing), SetKey>,
+    by_terms: HashMap<Terms, SetKey>,
     exact: HashMap<Pattern, Vec<SetKey>>,
     wild: HashMap<Pattern, Vec<SetKey>>,
     /// Sets that fell out of use, oldest first; some may be in use again.
     idle: VecDeque<SetKey>,
+    /// Sets that are owed entries and handed them at the end of the pass.
+    pub marked: Vec<SetKey>,
+    pub lingers: Lingers,
+    pub classes: Classes,
+    /// Sets that met the cap on topics and whose members are to be told.
+    pub newly_limited: Vec<SetKey>,
+    topics_max: usize,
 }
 
 impl Sets {
+    /// `topics_max`: how many topics one set may cover.
+    pub fn new(topics_max: usize) -> Sets {
+        Sets { topics_max, ..Sets::default() }
+    }
+
     pub fn get(&self, key: SetKey) -> &Set {
         &self.sets[key.0 as usize]
     }
@@ -74,47 +119,101 @@ impl Sets {
         self.sets.iter_mut().map(|(key, set)| (SetKey(key as u32), set))
     }
 
-    /// The set of `filters` (sorted, each once), made if there is none.
-    pub fn intern(&mut self, filters: Filters, framing: Framing, index: &mut Index) -> SetKey {
-        if let Some(&key) = self.by_filters.get(&(Arc::clone(&filters), framing)) {
-            return key;
+    /// The set of these terms, made if there is none.
+    pub fn intern(&mut self, terms: Terms, index: &mut Index) -> Result<SetKey, TooManyTopics> {
+        if let Some(&key) = self.by_terms.get(&terms) {
+            return Ok(key);
         }
-        let topics = covered(&filters, index);
+        let topics = self.covered(&terms.filters, index)?;
         self.made += 1;
         let set = Set {
             serial: self.made,
-            filters: Arc::clone(&filters),
-            framing,
+            terms: terms.clone(),
             topics,
+            rated: BTreeMap::new(),
+            rates: terms.filters.rates(),
             members: Vec::new(),
             waiters: Waiters::default(),
             leases: 0,
             owed: Vec::new(),
+            ticked: Vec::new(),
+            owes_at: false,
+            stated: Offset(0),
+            live: 0,
+            lingers: false,
+            limited: false,
         };
         let key = SetKey(self.sets.insert(set) as u32);
-        for filter in filters.iter() {
-            let table = if filter.is_exact() { &mut self.exact } else { &mut self.wild };
-            table.entry(filter.clone()).or_default().push(key);
+        for pattern in terms.filters.patterns() {
+            let table = if pattern.is_exact() { &mut self.exact } else { &mut self.wild };
+            table.entry(pattern.clone()).or_default().push(key);
         }
-        for &topic in &self.sets[key.0 as usize].topics {
-            if let Some(topic) = index.get_mut(topic) {
-                topic.sets.push(key);
+        let set = &mut self.sets[key.0 as usize];
+        for rate in &set.rates {
+            self.classes.get_mut(*rate).sets.insert(key);
+        }
+        for topic in set.topics.clone() {
+            if let Some(indexed) = index.get_mut(topic) {
+                attach(set, key, topic, indexed);
             }
         }
-        self.by_filters.insert((filters, framing), key);
-        key
+        self.by_terms.insert(terms, key);
+        Ok(key)
+    }
+
+    /// Whether there may be a set of these terms.
+    pub fn check(&self, terms: &Terms, index: &Index) -> Result<(), TooManyTopics> {
+        if self.by_terms.contains_key(terms) { Ok(()) } else { self.covered(&terms.filters, index).map(drop) }
+    }
+
+    /// The topics that the filters cover, if they are not too many.
+    fn covered(&self, filters: &Filters, index: &Index) -> Result<BTreeSet<TopicId>, TooManyTopics> {
+        let topics = covered(filters, index);
+        let live = topics.iter().filter(|id| index.get(**id).is_some_and(Indexed::is_alive)).count();
+        if live > self.topics_max { Err(TooManyTopics { most: self.topics_max }) } else { Ok(topics) }
     }
 
     /// Points a topic that is new in the index to all sets that cover it.
     pub fn cover(&mut self, id: TopicId, index: &mut Index) {
         let Some(topic) = index.get_mut(id) else { return };
+        let name = Arc::clone(&topic.name);
         // Cost: each distinct pattern is tried once per birth; births are rare.
-        let wild = self.wild.iter().filter(|(pattern, _)| pattern.matches(&topic.name)).flat_map(|(_, keys)| keys);
-        let exact = Pattern::new(&topic.name).ok().and_then(|name| self.exact.get(&name));
+        let wild = self.wild.iter().filter(|(pattern, _)| pattern.matches(&name)).flat_map(|(_, keys)| keys);
+        let exact = Pattern::new(&name).ok().and_then(|name| self.exact.get(&name));
         for &key in wild.chain(exact.into_iter().flatten()) {
-            if self.sets[key.0 as usize].topics.insert(id) {
-                topic.sets.push(key);
+            let set = &mut self.sets[key.0 as usize];
+            if set.topics.contains(&id) {
+                continue;
             }
+            if set.live >= self.topics_max {
+                if !std::mem::replace(&mut set.limited, true) {
+                    self.newly_limited.push(key);
+                }
+                continue;
+            }
+            set.topics.insert(id);
+            attach(set, key, id, topic);
+        }
+    }
+
+    /// Takes the sets that met the cap since the last call out of the table: nobody else is to join them.
+    pub fn take_newly_limited(&mut self) -> Vec<SetKey> {
+        let limited = std::mem::take(&mut self.newly_limited);
+        for key in &limited {
+            let set = &mut self.sets[key.0 as usize];
+            if self.by_terms.get(&set.terms) == Some(key) {
+                self.by_terms.remove(&set.terms);
+            }
+            set.terms.framing.quiet = true;
+        }
+        limited
+    }
+
+    /// A topic that sets cover ended, or lives again.
+    pub fn count_life(&mut self, topic: Option<&Indexed>, by: isize) {
+        for key in topic.into_iter().flat_map(Indexed::all_sets) {
+            let set = self.get_mut(key);
+            set.live = set.live.saturating_add_signed(by);
         }
     }
 
@@ -123,6 +222,7 @@ impl Sets {
         for key in keys {
             if let Some(set) = self.sets.get_mut(key.0 as usize) {
                 set.topics.remove(&id);
+                set.rated.remove(&id);
             }
         }
     }
@@ -131,16 +231,72 @@ impl Sets {
     pub fn recover(&mut self, index: &mut Index) {
         for (_, set) in self.sets.iter_mut() {
             set.topics.clear();
+            set.rated.clear();
+            set.live = 0;
         }
+        self.classes.forget_changed();
         let ids: Vec<TopicId> = index.iter().map(|(id, _)| id).collect();
         for id in ids {
             self.cover(id, index);
+            // Whoever held it before may hold it now.
+            let rated = index.get_mut(id).into_iter().flat_map(|topic| &mut topic.rated);
+            rated.for_each(|rated| rated.held = true);
         }
+    }
+
+    /// The members of a set are owed an entry: at the end of the pass, or of its latency budget.
+    pub fn owe(&mut self, key: SetKey, owed: Owed, now_ms: i64) {
+        let set = &mut self.sets[key.0 as usize];
+        if set.members.is_empty() {
+            return;
+        }
+        if set.terms.linger_ms == 0 {
+            if set.owed.is_empty() {
+                self.marked.push(key);
+            }
+        } else {
+            if !std::mem::replace(&mut set.lingers, true) {
+                self.lingers.wait(key, set.terms.linger_ms, owed.position.segment, now_ms);
+            }
+            if set.owed.len() == LINGER_ENTRIES_MAX {
+                self.marked.push(key);
+            }
+        }
+        set.owed.push(owed);
+    }
+
+    /// Something unthrottled was delivered to a throttled set: the next tick of any of its classes states a cursor.
+    pub fn wish_at(&mut self, key: SetKey, now_ms: i64) {
+        let set = &mut self.sets[key.0 as usize];
+        if !std::mem::replace(&mut set.owes_at, true) {
+            set.rates.iter().for_each(|rate| self.classes.wish(*rate, now_ms));
+        }
+    }
+
+    /// Sets of a rate to which something unthrottled was delivered since their last `at`.
+    pub fn that_owe_at(&self, rate: Rate) -> Vec<SetKey> {
+        self.classes.sets(rate).filter(|key| self.get(*key).owes_at).collect()
+    }
+
+    /// Sets whose latency budget is over, or all that wait for it.
+    pub fn take_lingering(&mut self, now_ms: Option<i64>) -> Vec<SetKey> {
+        let mut taken = match now_ms {
+            Some(now_ms) => self.lingers.take_due(now_ms),
+            None => self.lingers.take_all(),
+        };
+        // One that was dropped meanwhile may have left its key to another.
+        taken.retain(|key| self.sets.get_mut(key.0 as usize).is_some_and(|set| std::mem::take(&mut set.lingers)));
+        taken
     }
 
     /// To be called when a member or a waiter left: an unused set is kept for a while, then dropped.
     pub fn left(&mut self, key: SetKey, index: &mut Index) {
-        if !self.get(key).in_use() {
+        let set = self.get_mut(key);
+        if set.members.is_empty() {
+            set.owed.clear();
+            set.ticked.clear();
+        }
+        if !set.in_use() {
             self.idle.push_back(key);
         }
         while self.idle.len() > IDLE_SETS_MAX {
@@ -153,29 +309,47 @@ impl Sets {
 
     fn drop_set(&mut self, key: SetKey, index: &mut Index) {
         let set = self.sets.remove(key.0 as usize);
-        for filter in set.filters.iter() {
-            let table = if filter.is_exact() { &mut self.exact } else { &mut self.wild };
-            if let Some(keys) = table.get_mut(filter) {
+        for pattern in set.terms.filters.patterns() {
+            let table = if pattern.is_exact() { &mut self.exact } else { &mut self.wild };
+            if let Some(keys) = table.get_mut(pattern) {
                 keys.retain(|other| *other != key);
                 if keys.is_empty() {
-                    table.remove(filter);
+                    table.remove(pattern);
                 }
             }
         }
+        for rate in &set.rates {
+            self.classes.get_mut(*rate).sets.remove(&key);
+        }
         for topic in set.topics {
             if let Some(topic) = index.get_mut(topic) {
-                topic.sets.retain(|other| *other != key);
+                topic.detach(key);
             }
         }
-        self.by_filters.remove(&(set.filters, set.framing));
+        if self.by_terms.get(&set.terms) == Some(&key) {
+            self.by_terms.remove(&set.terms);
+        }
+    }
+}
+
+/// Points a topic and a set that covers it to each other.
+fn attach(set: &mut Set, key: SetKey, id: TopicId, topic: &mut Indexed) {
+    set.live += usize::from(topic.is_alive());
+    let rate = if set.rates.is_empty() { None } else { set.terms.filters.rate_of(&topic.name) };
+    match rate.filter(|rate| rate.is_throttled()) {
+        Some(rate) => {
+            set.rated.insert(id, rate);
+            topic.at_rate(rate).sets.push(key);
+        }
+        None => topic.sets.push(key),
     }
 }
 
 /// Topics of the index that `filters` cover, retired ones included.
 fn covered(filters: &Filters, index: &Index) -> BTreeSet<TopicId> {
     let mut topics: BTreeSet<TopicId> =
-        filters.iter().filter(|filter| filter.is_exact()).filter_map(|filter| index.id(filter.as_str())).collect();
-    let wild: Vec<&Pattern> = filters.iter().filter(|filter| !filter.is_exact()).collect();
+        filters.patterns().filter(|name| name.is_exact()).filter_map(|name| index.id(name.as_str())).collect();
+    let wild: Vec<&Pattern> = filters.patterns().filter(|pattern| !pattern.is_exact()).collect();
     if !wild.is_empty() {
         let matching = index.iter().filter(|(_, topic)| wild.iter().any(|pattern| pattern.matches(&topic.name)));
         topics.extend(matching.map(|(id, _)| id));

@@ -1,16 +1,17 @@
 //! Subscribing: which topics a connection gains, and what it is told of them first.
 
 use super::answer::Answer;
-use super::backlog::Item;
+use super::backlog::{Basis, Held, Item, Waiting};
 use super::connection::{ConnKey, Wire};
 use super::core::Core;
 use super::counters::ShardCounters;
-use super::sets::{Filters, SetKey};
+use super::filters::{Filters, Rate};
+use super::sets::{SetKey, Terms};
 use super::write::enqueue;
-use crate::framing::message::name;
+use crate::framing::message::{Why, name};
 use crate::framing::{Framing, wrap};
-use crate::limits::TooManyFilters;
-use crate::log::{Cursor, TopicId};
+use crate::limits::{TooManyFilters, TooManyTopics};
+use crate::log::{Cursor, Offset, TopicId};
 use feeds::model::Pattern;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +21,38 @@ pub struct Subscription {
     pub topics: Vec<Pattern>,
     /// The client holds every one of these topics up to here; `None`: it holds nothing.
     pub cursor: Option<Cursor>,
+    pub rate: Rate,
+}
+
+/// Options of a connection that a client may change at any time; `None`: as it was.
+#[derive(Clone, Debug, Default)]
+pub struct Alteration {
+    pub num_string: Option<bool>,
+    pub ids: Option<bool>,
+    pub linger_ms: Option<u32>,
+    pub rate: Option<Rate>,
+    /// The subscriptions whose rate changes; `None`: all of them.
+    pub topics: Option<Vec<Pattern>>,
+}
+
+/// A subscription that cannot be. Nothing of it takes effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error(transparent)]
+    Filters(#[from] TooManyFilters),
+    #[error(transparent)]
+    Topics(#[from] TooManyTopics),
+}
+
+/// A topic that a connection keeps, but at another rate.
+#[derive(Clone, Copy, Debug)]
+struct Moved {
+    topic: TopicId,
+    rate: Rate,
+    /// Up to where the client was delivered it.
+    held: Held,
+    /// It was delivered all there is.
+    whole: bool,
 }
 
 impl<W: Wire> Core<W> {
@@ -31,16 +64,11 @@ impl<W: Wire> Core<W> {
         subscription: &Subscription,
         reply: Option<Vec<u8>>,
         now_ms: i64,
-    ) -> Result<(), TooManyFilters> {
-        // Whatever was read before belongs to the old set; and the answer is to be as of the log's end.
-        self.settle(now_ms);
-        let Some(connection) = self.open_connection(key) else { return Ok(()) };
-        let (old, framing) = (connection.set, connection.framing);
-        let held = old.map_or(&[][..], |set| &self.sets.get(set).filters);
-        let filters: Filters =
-            held.iter().chain(&subscription.topics).cloned().collect::<BTreeSet<_>>().into_iter().collect();
-        self.settings.limits.check_filters(&*filters)?;
-        let new = self.sets.intern(filters, framing, &mut self.index);
+    ) -> Result<(), Refused> {
+        let Some(old) = self.settled_terms(key, now_ms) else { return Ok(()) };
+        let filters = old.filters.with(subscription.topics.iter().cloned(), subscription.rate);
+        self.settings.limits.check_filters(filters.patterns())?;
+        let (old, new) = (self.connections[key.0].set, self.set_of(key, filters)?);
         let gained: BTreeSet<TopicId> = match old {
             None => self.sets.get(new).topics.clone(),
             Some(old) => self.sets.get(new).topics.difference(&self.sets.get(old).topics).copied().collect(),
@@ -49,56 +77,191 @@ impl<W: Wire> Core<W> {
         if subscription.cursor.is_some() {
             self.count_resume(&answer);
         }
+        let moved = self.moved(old, new);
         let was_streaming = old.is_some();
-        self.move_to(key, new);
+        self.move_to(key, new, now_ms);
         self.owe(key, &gained, answer, subscription, was_streaming, reply);
+        self.hold_throttled(key, &gained, now_ms);
+        self.change_rates(key, &moved, now_ms);
         Ok(())
     }
 
     /// Takes topics away. `reply` goes out after everything pending.
-    pub fn unsubscribe(&mut self, key: ConnKey, topics: &[Pattern], reply: Option<Vec<u8>>, now_ms: i64) {
-        self.settle(now_ms);
-        let Some(connection) = self.open_connection(key) else { return };
-        if let Some(old) = connection.set {
-            let framing = connection.framing;
-            let kept: Filters = self.sets.get(old).filters.iter().filter(|f| !topics.contains(f)).cloned().collect();
-            let new = self.sets.intern(kept, framing, &mut self.index);
-            let lost: Vec<TopicId> =
-                self.sets.get(old).topics.difference(&self.sets.get(new).topics).copied().collect();
-            self.move_to(key, new);
-            if let Some(backlog) = self.connections.get_mut(key.0).and_then(|c| c.backlog.as_mut()) {
-                lost.into_iter().for_each(|topic| backlog.stop_waiting(topic));
-            }
-        }
-        if let Some(reply) = reply {
-            self.send_raw(key, reply);
-        }
-    }
-
-    /// Changes how a connection's entries are framed from now on.
-    pub fn reframe(
+    pub fn unsubscribe(
         &mut self,
         key: ConnKey,
-        num_string: Option<bool>,
-        ids: Option<bool>,
+        topics: &[Pattern],
         reply: Option<Vec<u8>>,
         now_ms: i64,
-    ) {
-        self.settle(now_ms);
-        let Some(connection) = self.open_connection(key) else { return };
-        let old = connection.framing;
-        let framing = Framing { num_string: num_string.unwrap_or(old.num_string), ids: ids.unwrap_or(old.ids), ..old };
-        connection.framing = framing;
-        if let Some(set) = connection.set {
-            let filters = Filters::clone(&self.sets.get(set).filters);
-            let new = self.sets.intern(filters, framing, &mut self.index);
-            self.move_to(key, new);
-            if framing.ids && !old.ids {
-                self.name_topics(key, new);
+    ) -> Result<(), Refused> {
+        let Some(terms) = self.settled_terms(key, now_ms) else { return Ok(()) };
+        if let Some(old) = self.connections[key.0].set {
+            let new = self.set_of(key, terms.filters.without(topics))?;
+            let lost: Vec<TopicId> =
+                self.sets.get(old).topics.difference(&self.sets.get(new).topics).copied().collect();
+            let moved = self.moved(Some(old), new);
+            self.move_to(key, new, now_ms);
+            if let Some(backlog) = self.connections[key.0].backlog.as_mut() {
+                lost.into_iter().for_each(|topic| backlog.stop_waiting(topic));
             }
+            self.change_rates(key, &moved, now_ms);
+            self.ready.push(key);
         }
         if let Some(reply) = reply {
             self.send_raw(key, reply);
+        }
+        Ok(())
+    }
+
+    /// Changes how a connection's entries are framed, and at which pace they come, from now on.
+    pub fn alter(
+        &mut self,
+        key: ConnKey,
+        alteration: &Alteration,
+        reply: Option<Vec<u8>>,
+        now_ms: i64,
+    ) -> Result<(), Refused> {
+        let Some(terms) = self.settled_terms(key, now_ms) else { return Ok(()) };
+        let Alteration { num_string, ids, linger_ms, rate, topics } = alteration;
+        let concerned = |pattern: &Pattern| topics.as_ref().is_none_or(|topics| topics.contains(pattern));
+        let filters = match *rate {
+            Some(rate) => terms.filters.at_rates(|filter| if concerned(&filter.pattern) { rate } else { filter.rate }),
+            None => terms.filters,
+        };
+        let connection = &mut self.connections[key.0];
+        let (old, before, lingered) = (connection.set, connection.framing, connection.linger_ms);
+        let (num_string, ids) = (num_string.unwrap_or(before.num_string), ids.unwrap_or(before.ids));
+        connection.framing = Framing { num_string, ids, ..before };
+        connection.linger_ms = linger_ms.unwrap_or(lingered);
+        if let Some(old) = old {
+            let new = match self.set_of(key, filters) {
+                Ok(new) => new,
+                Err(refused) => {
+                    let connection = &mut self.connections[key.0];
+                    (connection.framing, connection.linger_ms) = (before, lingered);
+                    return Err(refused.into());
+                }
+            };
+            let moved = self.moved(Some(old), new);
+            self.move_to(key, new, now_ms);
+            if ids && !before.ids {
+                self.name_topics(key, new);
+            }
+            if let Some(reply) = reply {
+                self.send_raw(key, reply);
+            }
+            self.change_rates(key, &moved, now_ms);
+            return Ok(());
+        }
+        if let Some(reply) = reply {
+            self.send_raw(key, reply);
+        }
+        Ok(())
+    }
+
+    /// Whether a connection could begin with this subscription.
+    pub fn check(
+        &mut self,
+        subscription: &Subscription,
+        framing: Framing,
+        linger_ms: u32,
+        now_ms: i64,
+    ) -> Result<(), Refused> {
+        self.settle(now_ms);
+        let filters = Filters::default().with(subscription.topics.iter().cloned(), subscription.rate);
+        self.settings.limits.check_filters(filters.patterns())?;
+        let quiet = !filters.rates().is_empty();
+        self.sets.check(&Terms { filters, framing: framing.quiet(quiet), linger_ms }, &self.index)?;
+        Ok(())
+    }
+
+    /// Reads the log to its end, so that whatever was before belongs to the old set and every answer is as of the end.
+    /// The connection's terms; `None` if it is ending.
+    fn settled_terms(&mut self, key: ConnKey, now_ms: i64) -> Option<Terms> {
+        self.settle(now_ms);
+        let connection = self.open_connection(key)?;
+        let (framing, linger_ms, set) = (connection.framing, connection.linger_ms, connection.set);
+        let terms = set.map(|set| self.sets.get(set).terms.clone());
+        Some(terms.unwrap_or(Terms { filters: Filters::default(), framing, linger_ms }))
+    }
+
+    /// The set that a connection has with these filters.
+    fn set_of(&mut self, key: ConnKey, filters: Filters) -> Result<SetKey, TooManyTopics> {
+        let connection = &self.connections[key.0];
+        let quiet = connection.limited || !filters.rates().is_empty();
+        let terms = Terms { filters, framing: connection.framing.quiet(quiet), linger_ms: connection.linger_ms };
+        self.sets.intern(terms, &mut self.index)
+    }
+
+    /// Topics whose rate differs between two sets, and how far a member of the old one holds them.
+    fn moved(&self, old: Option<SetKey>, new: SetKey) -> Vec<Moved> {
+        let Some(old) = old.map(|old| self.sets.get(old)) else { return Vec::new() };
+        let new = self.sets.get(new);
+        if old.rates.is_empty() && new.rates.is_empty() {
+            return Vec::new();
+        }
+        let kept = old.topics.intersection(&new.topics).filter(|topic| old.rate(**topic) != new.rate(**topic));
+        kept.filter_map(|&topic| {
+            let indexed = self.index.get(topic).filter(|indexed| indexed.is_alive())?;
+            let seq = indexed.seq_at(old.rate(topic));
+            let newest = indexed.newest.offset;
+            let at = indexed.rated(old.rate(topic)).map(|rated| rated.at.as_ref().map(|at| at.link.offset));
+            let offset = at.map_or(newest, |at| at.unwrap_or(Offset(indexed.born.0 - 1)));
+            Some(Moved { topic, rate: new.rate(topic), held: Held { offset, seq }, whole: offset >= newest })
+        })
+        .collect()
+    }
+
+    /// Brings topics to their new rates: what a client does not hold whole it is told anew; then it is live, or becomes a
+    /// member of the new class at its next tick.
+    fn change_rates(&mut self, key: ConnKey, moved: &[Moved], now_ms: i64) {
+        if moved.is_empty() {
+            return;
+        }
+        let backlog = self.connections[key.0].backlog();
+        let mut joins = Vec::new();
+        for &Moved { topic, rate, held, whole } in moved {
+            let basis = |held: Held| Waiting::newest(Why::Rate, Basis::Delivered(held.seq));
+            match backlog.joining.remove(&topic) {
+                _ if backlog.is_waiting(topic) => backlog.wait_for_newest(topic),
+                Some(held) if rate.is_throttled() => joins.push((topic, rate, held)),
+                Some(held) => drop(backlog.wait(topic, basis(held))),
+                None if !whole => drop(backlog.wait(topic, basis(held))),
+                None if rate.is_throttled() => joins.push((topic, rate, held)),
+                None => {}
+            }
+        }
+        backlog.owes_at.get_or_insert(false);
+        for (topic, rate, held) in joins {
+            self.join(key, topic, rate, held, now_ms);
+        }
+        self.ready.push(key);
+    }
+
+    /// A reader holds a throttled topic so far, and becomes a member of its class at the next tick.
+    pub(super) fn join(&mut self, key: ConnKey, topic: TopicId, rate: Rate, held: Held, now_ms: i64) {
+        let joining = &mut self.connections[key.0].backlog().joining;
+        if joining.is_empty() {
+            self.sets.classes.joiners.push(key);
+        }
+        joining.insert(topic, held);
+        self.hold_until_tick(topic, rate, now_ms);
+    }
+
+    /// Of throttled topics, those that are told by entries, or that did not change since the client's cursor.
+    fn hold_throttled(&mut self, key: ConnKey, gained: &BTreeSet<TopicId>, now_ms: i64) {
+        let set = self.connections[key.0].set.map(|set| self.sets.get(set)).filter(|set| set.is_throttled());
+        let Some(set) = set else { return };
+        let gained: Vec<(TopicId, Rate)> =
+            set.rated.iter().filter(|(topic, _)| gained.contains(topic)).map(|(topic, rate)| (*topic, *rate)).collect();
+        for (topic, rate) in gained {
+            let Some(indexed) = self.index.get(topic).filter(|indexed| indexed.is_alive()) else { continue };
+            let held = Held { offset: indexed.newest.offset, seq: indexed.seq };
+            if self.connections[key.0].backlog().is_waiting(topic) {
+                self.hold_until_tick(topic, rate, now_ms);
+            } else {
+                self.join(key, topic, rate, held, now_ms);
+            }
         }
     }
 
@@ -132,11 +295,18 @@ impl<W: Wire> Core<W> {
     }
 
     /// Joins before it leaves: a set that falls out of use may make room by dropping the oldest one out of use.
-    fn move_to(&mut self, key: ConnKey, set: SetKey) {
-        let (old, member) = (self.connections[key.0].set, self.connections[key.0].member);
+    fn move_to(&mut self, key: ConnKey, set: SetKey, now_ms: i64) {
+        let old = self.connections[key.0].set;
         if old == Some(set) {
             return;
         }
+        // What latency budgets hold back is owed to those who are members now.
+        for owing in old.into_iter().chain([set]).filter(|set| !self.sets.get(*set).owed.is_empty()).collect::<Vec<_>>()
+        {
+            self.hand_out_to_set(owing, None, now_ms);
+        }
+        let member = self.connections[key.0].member;
+        self.connections[key.0].framing = self.sets.get(set).terms.framing;
         let members = &mut self.sets.get_mut(set).members;
         let place = members.len() as u32;
         members.push(key);
@@ -164,7 +334,7 @@ impl<W: Wire> Core<W> {
         reply.into_iter().chain(named).for_each(|message| backlog.push_control(message));
         // Entries of the past would break the rising order of a stream that is live already: it is not whole until
         // the `at`. A fresh stream whose cursor is answered by entries alone is live from its first byte.
-        let whole = answer.is_of_entries() && !was_streaming;
+        let whole = answer.is_of_entries() && !was_streaming && !framing.quiet;
         for (_, owed) in answer.entries {
             match self.log.segment(owed.position.segment) {
                 Some(segment) => enqueue(backlog, &segment, owed, framing),

@@ -5,6 +5,8 @@
 use super::backlog::{Backlog, Gone, Item, Owed};
 use super::connection::{Connection, Wire};
 use super::counters::ShardCounters;
+use super::pass::Pass;
+use super::tick::Tick;
 use crate::framing::Framing;
 use crate::limits::{COPIED_BYTES_MAX, GATHER_MAX, IOVECS_MAX};
 use crate::log::{EntryKind, Log, Segment};
@@ -36,6 +38,31 @@ impl Progress {
     }
 }
 
+/// What the members of a set are to be given together.
+pub(super) struct Share<'a> {
+    pub pass: &'a Pass,
+    /// Entries of the log.
+    pub owed: &'a [Owed],
+    /// Entries of a tick, after those.
+    pub ticked: &'a [Owed],
+    /// The tick that `ticked` points into.
+    pub tick: &'a Tick,
+    /// The framed `at` that ends it; empty if none is due.
+    pub at: &'a [u8],
+}
+
+impl<'a> Share<'a> {
+    pub fn len(&self) -> usize {
+        self.owed.len() + self.ticked.len()
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (&'a Segment, &'a Owed)> {
+        let (pass, tick) = (self.pass, self.tick);
+        let ticked = self.ticked.iter().map(move |owed| (tick.segment(), owed));
+        self.owed.iter().map(move |owed| (&**pass.segment_of(owed), owed)).chain(ticked)
+    }
+}
+
 /// The bytes that every live member of a set is owed.
 pub(super) struct Run<'a> {
     pub slices: SmallVec<[IoSlice<'a>; 8]>,
@@ -45,17 +72,11 @@ pub(super) struct Run<'a> {
 impl<'a> Run<'a> {
     /// Entries that lie side by side become one slice. A scattered run is copied together once, for all members, where
     /// several share it or it is small: one slice per write is 5–15% cheaper than many.
-    pub fn gather(
-        pass: &'a [Arc<Segment>],
-        owed: &[Owed],
-        framing: Framing,
-        lanes: usize,
-        scratch: &'a mut Vec<u8>,
-    ) -> Run<'a> {
+    pub fn gather(share: &Share<'a>, framing: Framing, lanes: usize, scratch: &'a mut Vec<u8>) -> Run<'a> {
         let mut parts: SmallVec<[&[u8]; 8]> = SmallVec::new();
         let mut last: Option<(u64, std::ops::Range<usize>)> = None;
-        for owed in owed {
-            let framed = segment_of(pass, owed).framed(framing);
+        for (segment, owed) in share.entries() {
+            let framed = segment.framed(framing);
             let range = framed.range(owed.position.index);
             match &mut last {
                 Some((segment, before)) if *segment == owed.position.segment && before.end == range.start => {
@@ -69,6 +90,7 @@ impl<'a> Run<'a> {
                 }
             }
         }
+        parts.extend(Some(share.at).filter(|at| !at.is_empty()));
         let bytes = parts.iter().map(|part| part.len()).sum();
         if parts.len() > IOVECS_MAX || (parts.len() > 1 && (lanes > 1 || bytes <= COPIED_BYTES_MAX)) {
             scratch.clear();
@@ -77,11 +99,6 @@ impl<'a> Run<'a> {
         }
         Run { slices: parts.into_iter().map(IoSlice::new).collect(), bytes }
     }
-}
-
-pub(super) fn segment_of<'a>(pass: &'a [Arc<Segment>], owed: &Owed) -> &'a Arc<Segment> {
-    // Segments of a pass are consecutive, but for a jump when the shard was overtaken, after which the pass is empty.
-    &pass[(owed.position.segment - pass[0].number) as usize]
 }
 
 pub(super) fn write_all<W: Wire>(
@@ -118,41 +135,60 @@ pub(super) fn write_all<W: Wire>(
 
 /// The wire took `taken` bytes of the run: the rest of the frame it cut stays with the connection as bytes, the entries
 /// after it as positions.
-pub(super) fn spill<W>(
-    connection: &mut Connection<W>,
-    pass: &[Arc<Segment>],
-    owed: &[Owed],
-    taken: usize,
-    counters: &ShardCounters,
-) {
+pub(super) fn spill<W>(connection: &mut Connection<W>, share: &Share<'_>, taken: usize, counters: &ShardCounters) {
     let (framing, transport) = (connection.framing, connection.transport);
     let backlog = connection.backlog();
     // The kernel noted the short write, so a writable edge follows.
     backlog.blocked = true;
     let mut left = taken;
     let mut whole = 0;
-    for one in owed {
-        let frame = segment_of(pass, one).framed(framing).slice(one.position.index);
-        if left >= frame.len() {
-            left -= frame.len();
-            whole += 1;
-        } else if left > 0 {
-            backlog.unsent.push(Bytes::copy_from_slice(&frame[left..]));
-            left = 0;
-            whole += 1;
-        } else {
-            enqueue(backlog, segment_of(pass, one), *one, framing);
+    for (n, (segment, owed)) in share.entries().enumerate() {
+        let frame = segment.framed(framing).slice(owed.position.index);
+        if left == 0 {
+            queue(backlog, share, n, framing);
+            continue;
         }
+        if left < frame.len() {
+            backlog.unsent.push(Bytes::copy_from_slice(&frame[left..]));
+        }
+        left = left.saturating_sub(frame.len());
+        whole += 1;
+    }
+    if !share.at.is_empty() && left == 0 {
+        backlog.owes_at.get_or_insert(false);
+    } else {
+        backlog.unsent.extend(share.at.get(left..).filter(|rest| !rest.is_empty()).map(Bytes::copy_from_slice));
     }
     ShardCounters::add(&counters.deliveries[transport as usize], whole);
 }
 
+/// Queues one entry of a share for a connection that is not simply live.
+fn queue(backlog: &mut Backlog, share: &Share<'_>, n: usize, framing: Framing) {
+    match share.owed.get(n) {
+        Some(owed) => enqueue(backlog, share.pass.segment_of(owed), *owed, framing),
+        None => {
+            let owed = share.ticked[n - share.owed.len()];
+            backlog.conflate(owed.topic, share.tick.from(&owed));
+        }
+    }
+}
+
+/// Queues all of a share.
+pub(super) fn queue_all(backlog: &mut Backlog, share: &Share<'_>, framing: Framing) {
+    (0..share.len()).for_each(|n| queue(backlog, share, n, framing));
+    if !share.at.is_empty() {
+        backlog.owes_at.get_or_insert(false);
+    }
+}
+
 /// Queues an entry for a connection that is not simply live.
 pub(super) fn enqueue(backlog: &mut Backlog, segment: &Segment, owed: Owed, framing: Framing) {
+    let known = backlog.joining.get(&owed.topic).is_some_and(|held| owed.seq <= held.seq);
     if owed.kind == EntryKind::Gone {
-        let bytes = |quiet| Bytes::copy_from_slice(segment.framed(framing.quiet(quiet)).slice(owed.position.index));
+        let framed = |quiet| segment.framed(framing.quiet(framing.quiet || quiet));
+        let bytes = |quiet| Bytes::copy_from_slice(framed(quiet).slice(owed.position.index));
         backlog.push_gone(Gone { topic: owed.topic, live: bytes(false), quiet: bytes(true) });
-    } else if !backlog.is_waiting(owed.topic) {
+    } else if !backlog.is_waiting(owed.topic) && !known {
         // Of one that waits, the snapshot will hold this.
         backlog.push_entry(owed);
     }
@@ -189,8 +225,8 @@ pub(super) fn write_pending<W: Wire>(
     log: &Log,
     counters: &ShardCounters,
 ) -> io::Result<Progress> {
-    let quiet = !connection.is_live();
-    let framing = connection.framing.quiet(quiet);
+    let framing = connection.framing_now();
+    let quiet = framing.quiet;
     let Some(backlog) = connection.backlog.as_mut() else { return Ok(Progress::Elsewhere) };
     let mut held: SmallVec<[(Option<Arc<Segment>>, u32); 16]> = SmallVec::new();
     for item in backlog.pending.iter().take(GATHER_MAX) {

@@ -46,9 +46,9 @@ fn question(query: Option<&str>) -> Result<Question, Problem> {
 
 fn list(call: &Call, request: &Request<Incoming>) -> Result<String, Problem> {
     let Question { pattern, limit, after } = question(request.uri().query())?;
-    let now_ms = call.shard.now_ms();
+    let now_ms = crate::shard::now_ms();
     let mut core = call.shard.core();
-    core.settle(now_ms);
+    core.settle(call.shard.now_ms());
     let mut found: Vec<_> = core
         .index()
         .iter()

@@ -1,7 +1,9 @@
 //! One HTTP/1.1 connection on a shard: hyper reads the requests; a streaming subscriber's socket is then taken from it.
 
-use super::reply::{Problem, Reply, method_not_allowed, text};
+use super::reply::{Problem, Refused, Reply, method_not_allowed, text};
+use super::tap::{Gauge, Tap};
 use super::{Place, Takeover, catalogue, history, long_poll, page, polling, publish, sse, websocket};
+use crate::close::CloseReason;
 use crate::shard::Shard;
 use hyper::body::Incoming;
 use hyper::header::{
@@ -11,17 +13,12 @@ use hyper::header::{
 };
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Version};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use std::cell::Cell;
-use std::io;
+use hyper_util::rt::TokioTimer;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
-use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::time::Instant;
 
 /// One request's surroundings.
 #[derive(Clone, Debug)]
@@ -74,12 +71,17 @@ pub async fn serve(shard: Rc<Shard>, stream: TcpStream, peer: SocketAddr, place:
     let limits = shard.limits().clone();
     let _requests = shard.begin_requests();
     let gauge = Rc::new(Gauge::default());
-    let io = Tap { inner: TokioIo::new(stream), gauge: Rc::clone(&gauge) };
+    let io = Tap::new(stream, Rc::clone(&gauge));
     let takeover = Rc::new(Takeover::default());
     let call = Call { shard: Rc::clone(&shard), peer, takeover: Rc::clone(&takeover) };
+    let answered = Rc::clone(&gauge);
     let service = service_fn(move |request| {
-        let call = call.clone();
-        Box::pin(async move { Ok::<_, std::convert::Infallible>(respond(call, request).await) })
+        let (call, answered) = (call.clone(), Rc::clone(&answered));
+        Box::pin(async move {
+            let reply = respond(call, request).await;
+            answered.note_answer();
+            Ok::<_, std::convert::Infallible>(reply)
+        })
     });
     let mut connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -91,7 +93,12 @@ pub async fn serve(shard: Rc<Shard>, stream: TcpStream, peer: SocketAddr, place:
     let mut told = false;
     let adoption = loop {
         tokio::select! {
-            _ = &mut connection => return,
+            outcome = &mut connection => {
+                if let Some(reason) = cut_by_us(outcome, &gauge, told) {
+                    shard.counters().count_close(reason);
+                }
+                return;
+            }
             () = &mut draining, if !told => {
                 // A request that is being answered is answered; then the connection ends.
                 told = true;
@@ -100,30 +107,45 @@ pub async fn serve(shard: Rc<Shard>, stream: TcpStream, peer: SocketAddr, place:
             () = takeover.asked() => {}
             _ = check.tick() => {
                 if gauge.stalled(Duration::from_millis(limits.write_stall_ms)) {
-                    return;
+                    return shard.counters().count_close(CloseReason::WriteStalled);
                 }
             }
         }
         // Invariant: the socket is only taken when hyper has flushed every earlier response on it.
-        if gauge.flushed.get()
+        if gauge.has_flushed()
             && let Some(adoption) = takeover.take()
         {
             break adoption;
         }
     };
     let parts = connection.into_parts();
-    shard.adopt(parts.io.inner.into_inner(), &parts.read_buf, adoption, place);
+    shard.adopt(parts.io.into_inner(), &parts.read_buf, adoption, place);
+}
+
+/// CLOSE-NAMED: why we ended a connection of plain requests; `None` if its peer did, or asked for it.
+fn cut_by_us(outcome: Result<(), hyper::Error>, gauge: &Gauge, told: bool) -> Option<CloseReason> {
+    match outcome {
+        Ok(()) => told.then_some(CloseReason::Draining),
+        Err(error) if error.is_timeout() && gauge.is_idle() => Some(CloseReason::Idle),
+        Err(error) if error.is_timeout() => Some(CloseReason::HeadTimeout),
+        Err(error) if error.is_parse() => Some(CloseReason::BadHead),
+        Err(_) => None,
+    }
 }
 
 async fn respond(call: Call, request: Request<Incoming>) -> Reply {
     let origin = request.headers().get(ORIGIN).cloned();
     let permitted = call.shard.context().origins.permit(request.headers());
     let head = request.method() == Method::HEAD;
+    let shard = Rc::clone(&call.shard);
     let mut reply = match refuse(&request) {
         Some(problem) => problem.reply(),
         None if request.method() == Method::OPTIONS && origin.is_some() => preflight(),
         None => route(call, request).await,
     };
+    if let Some(Refused(code)) = reply.extensions().get() {
+        shard.counters().count_error(code);
+    }
     // Said to all, or a cache could keep a copy for a page that was made without one.
     reply.headers_mut().append(VARY, HeaderValue::from_static("origin"));
     if let Some(origin) = origin.filter(|_| permitted) {
@@ -192,76 +214,4 @@ fn share<B>(reply: &mut Response<B>, origin: HeaderValue) {
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
     headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("etag, retry-after"));
-}
-
-/// What the tap saw of hyper's writes.
-#[derive(Debug, Default)]
-struct Gauge {
-    flushed: Cell<bool>,
-    blocked_since: Cell<Option<Instant>>,
-}
-
-impl Gauge {
-    fn stalled(&self, limit: Duration) -> bool {
-        self.blocked_since.get().is_some_and(|since| since.elapsed() > limit)
-    }
-
-    fn note<T>(&self, outcome: &Poll<io::Result<T>>) {
-        self.flushed.set(false);
-        if outcome.is_ready() {
-            self.blocked_since.set(None);
-        } else if self.blocked_since.get().is_none() {
-            self.blocked_since.set(Some(Instant::now()));
-        }
-    }
-}
-
-/// The socket as hyper sees it. hyper calls `poll_flush` only once its own buffer is empty, so a flush with no write
-/// after it means that nothing is held back.
-#[derive(Debug)]
-struct Tap {
-    inner: TokioIo<TcpStream>,
-    gauge: Rc<Gauge>,
-}
-
-impl hyper::rt::Read for Tap {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut TaskContext<'_>,
-        buffer: hyper::rt::ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(cx, buffer)
-    }
-}
-
-impl hyper::rt::Write for Tap {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let outcome = Pin::new(&mut self.inner).poll_write(cx, bytes);
-        self.gauge.note(&outcome);
-        outcome
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
-        let outcome = Pin::new(&mut self.inner).poll_flush(cx);
-        self.gauge.flushed.set(outcome.is_ready());
-        outcome
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut TaskContext<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let outcome = Pin::new(&mut self.inner).poll_write_vectored(cx, pieces);
-        self.gauge.note(&outcome);
-        outcome
-    }
 }

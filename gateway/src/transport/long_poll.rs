@@ -3,8 +3,7 @@
 use super::http::Call;
 use super::options::Options;
 use super::reply::{Problem, Reply, json};
-use super::{SetLease, too_big};
-use crate::limits::Limits;
+use super::{SetLease, too_big, too_many_topics};
 use crate::log::Cursor;
 use crate::shard::{PollAnswer, PollKey, SetKey, Shard, ShardCounters, Transport, WaitingPoll};
 use bytes::Bytes;
@@ -27,10 +26,10 @@ pub async fn answer(call: Call, request: Request<Incoming>) -> Reply {
 
 async fn poll(call: &Call, request: Request<Incoming>) -> Result<Bytes, Problem> {
     let shard = &call.shard;
-    let options = options(shard.limits(), request).await?;
+    let options = options(shard, request).await?;
     let topics = options.required_topics(shard.limits())?;
     let wait_s = options.wait_s.unwrap_or(WAIT_DEFAULT_S).min(shard.limits().poll_wait_max_s);
-    let lease = SetLease::take(shard, topics, &options);
+    let lease = SetLease::take(shard, topics, &options)?;
     let set = lease.set;
     let body = match ask(shard, set, options.cursor.as_ref()).await? {
         Some(body) => body,
@@ -46,8 +45,10 @@ async fn poll(call: &Call, request: Request<Incoming>) -> Result<Bytes, Problem>
 }
 
 /// Options from the query, or from the same names in a JSON body.
-async fn options(limits: &Limits, request: Request<Incoming>) -> Result<Options, Problem> {
-    let mut options = Options::from_query(request.uri().query())?;
+async fn options(shard: &Shard, request: Request<Incoming>) -> Result<Options, Problem> {
+    let limits = shard.limits();
+    let paces = shard.paces();
+    let mut options = Options::from_query(request.uri().query(), paces)?;
     refuse_streaming(request.uri().query())?;
     if request.method() != Method::POST {
         return Ok(options);
@@ -72,7 +73,7 @@ async fn options(limits: &Limits, request: Request<Incoming>) -> Result<Options,
         for value in values {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             refuse_option(&name)?;
-            options.set(&name, &text)?;
+            options.set(&name, &text, paces)?;
         }
     }
     Ok(options)
@@ -98,6 +99,7 @@ async fn ask(shard: &Shard, set: SetKey, cursor: Option<&Cursor>) -> Result<Opti
             PollAnswer::Body(body) => return Ok(Some(body)),
             PollAnswer::Nothing => return Ok(None),
             PollAnswer::TooBig => return Err(too_big(shard.limits())),
+            PollAnswer::TooManyTopics => return Err(too_many_topics(shard.limits())),
             PollAnswer::Hold => shard.read_on().await,
         }
     }
@@ -105,6 +107,9 @@ async fn ask(shard: &Shard, set: SetKey, cursor: Option<&Cursor>) -> Result<Opti
 
 /// Hangs on the set until something is newer or the time is up.
 async fn wait(shard: &Rc<Shard>, set: SetKey, cursor: Cursor, time: Duration) -> Result<Bytes, Problem> {
+    if shard.is_draining() {
+        return Ok(shard.core().poll_empty());
+    }
     let (reply, answer) = oneshot::channel();
     let key = shard.core().poll_wait(set, WaitingPoll { cursor: cursor.clone(), reply });
     let mut place = Place { shard: Rc::clone(shard), key, answer: Some(answer) };

@@ -7,25 +7,28 @@ pub mod http;
 pub mod long_poll;
 pub mod options;
 pub mod page;
+mod place;
 pub mod polling;
 pub mod publish;
 pub mod reply;
 pub mod sse;
+mod tap;
 pub mod websocket;
+
+pub use place::{Place, Places};
 
 use crate::framing::{Form, Framing};
 use crate::history::History;
-use crate::limits::Limits;
+use crate::limits::{Limits, TooManyTopics};
 use crate::sequencer::Publish;
-use crate::shard::{Peer, SetKey, Shard, Subscription, Transport};
+use crate::shard::{Filters, Peer, SetKey, Shard, Subscription, Transport};
 use feeds::model::Pattern;
 use hyper::StatusCode;
 use reply::Problem;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicBool;
 use tokio::sync::Notify;
 
 /// What every shard's requests may reach beyond the shard itself.
@@ -34,6 +37,7 @@ pub struct Context {
     pub publishes: crossbeam_channel::Sender<Publish>,
     pub history: Arc<History>,
     pub publish: publish::PublishSettings,
+    pub publishers: publish::Publishers,
     pub origins: http::Origins,
     /// The time that SSE clients wait before they come back, ms.
     pub retry_ms: u64,
@@ -42,8 +46,8 @@ pub struct Context {
     /// Serves `/conformance/echo`.
     pub conformance_echo: bool,
     pub draining: AtomicBool,
-    /// Connections of all shards, in any phase.
-    pub connections: AtomicUsize,
+    /// Of the connections of all shards, in any phase.
+    pub places: Arc<Places>,
 }
 
 /// Everything a shard needs to take a socket over from hyper.
@@ -54,6 +58,7 @@ pub struct Adoption {
     pub peer: Peer,
     pub transport: Transport,
     pub framing: Framing,
+    pub linger_ms: u32,
     pub subscription: Option<Subscription>,
 }
 
@@ -80,26 +85,6 @@ impl Takeover {
     }
 }
 
-/// A connection's place among those that the gateway may hold, from accept to close.
-#[derive(Debug)]
-pub struct Place(Arc<Context>);
-
-impl Place {
-    /// `None` if all places are taken.
-    pub fn take(context: &Arc<Context>, most: usize) -> Option<Place> {
-        let taken = context.connections.fetch_add(1, Ordering::Relaxed);
-        // Dropped again below if there is no room.
-        let place = Place(Arc::clone(context));
-        (taken < most).then_some(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// Keeps a poll's set in use until the request is answered, however it ends.
 #[derive(Debug)]
 pub(crate) struct SetLease {
@@ -108,10 +93,14 @@ pub(crate) struct SetLease {
 }
 
 impl SetLease {
-    pub fn take(shard: &Rc<Shard>, topics: Vec<Pattern>, options: &options::Options) -> SetLease {
-        let filters = topics.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
-        let set = shard.core().poll_set(filters, options.framing(Form::Json), shard.now_ms());
-        SetLease { shard: Rc::clone(shard), set }
+    pub fn take(
+        shard: &Rc<Shard>,
+        topics: Vec<Pattern>,
+        options: &options::Options,
+    ) -> Result<SetLease, TooManyTopics> {
+        let (filters, framing) = (Filters::unthrottled(topics), options.framing(Form::Json));
+        let set = shard.core().poll_set(filters, framing, shard.now_ms())?;
+        Ok(SetLease { shard: Rc::clone(shard), set })
     }
 }
 
@@ -119,6 +108,11 @@ impl Drop for SetLease {
     fn drop(&mut self) {
         self.shard.core().poll_left(self.set);
     }
+}
+
+/// More topics than one set may cover were born since the poll began.
+pub(crate) fn too_many_topics(limits: &Limits) -> Problem {
+    TooManyTopics { most: limits.topics_per_connection_max }.into()
 }
 
 /// Snapshots of more than one body may hold.

@@ -3,7 +3,7 @@
 use super::http::Call;
 use super::options::Options;
 use super::reply::{Problem, Reply, bare, json};
-use super::{SetLease, too_big};
+use super::{SetLease, too_big, too_many_topics};
 use crate::shard::{PollAnswer, SetKey, Shard, ShardCounters, Transport};
 use bytes::Bytes;
 use hyper::body::Incoming;
@@ -19,7 +19,7 @@ pub async fn answer(call: Call, request: Request<Incoming>) -> Reply {
 
 async fn poll(call: &Call, request: &Request<Incoming>) -> Result<Reply, Problem> {
     let shard = &call.shard;
-    let options = Options::from_query(request.uri().query())?;
+    let options = Options::from_query(request.uri().query(), shard.paces())?;
     let query = request.uri().query().unwrap_or_default();
     for (name, _) in form_urlencoded::parse(query.as_bytes()) {
         if matches!(&*name, "rate" | "linger_ms" | "cursor") {
@@ -27,7 +27,7 @@ async fn poll(call: &Call, request: &Request<Incoming>) -> Result<Reply, Problem
         }
     }
     let topics = options.required_topics(shard.limits())?;
-    let lease = SetLease::take(shard, topics, &options);
+    let lease = SetLease::take(shard, topics, &options)?;
     let set = lease.set;
     let tag = etag(shard, set);
     let reply = if matches(request.headers(), &tag) {
@@ -64,6 +64,7 @@ async fn whole(shard: &Shard, set: SetKey) -> Result<Bytes, Problem> {
             PollAnswer::Body(body) => return Ok(body),
             PollAnswer::Nothing => return Ok(shard.core().poll_empty()),
             PollAnswer::TooBig => return Err(too_big(shard.limits())),
+            PollAnswer::TooManyTopics => return Err(too_many_topics(shard.limits())),
             PollAnswer::Hold => shard.read_on().await,
         }
     }

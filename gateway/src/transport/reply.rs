@@ -18,6 +18,10 @@ pub struct Problem {
     pub field: Option<String>,
 }
 
+/// Goes with an answer that is a refusal, so that it is counted by its code where it leaves.
+#[derive(Clone, Copy, Debug)]
+pub struct Refused(pub &'static str);
+
 impl Problem {
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Problem {
         Problem { status, code, message: message.into(), field: None }
@@ -33,7 +37,13 @@ impl Problem {
         if let Some(field) = &self.field {
             error["field"] = field.as_str().into();
         }
-        json(self.status, serde_json::json!({ "error": error }).to_string())
+        self.mark(json(self.status, serde_json::json!({ "error": error }).to_string()))
+    }
+
+    /// Notes on an answer that it tells of this problem.
+    pub fn mark(&self, mut reply: Reply) -> Reply {
+        reply.extensions_mut().insert(Refused(self.code));
+        reply
     }
 }
 

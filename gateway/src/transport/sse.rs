@@ -32,15 +32,20 @@ pub async fn accept(call: Call, request: Request<Incoming>) -> Reply {
 }
 
 fn prepare(call: &Call, request: &Request<Incoming>) -> Result<Adoption, Problem> {
-    let options = Options::from_query(request.uri().query())?;
-    let topics = options.required_topics(call.shard.limits())?;
+    let shard = &call.shard;
+    let options = Options::from_query(request.uri().query(), shard.paces())?;
+    let topics = options.required_topics(shard.limits())?;
     let cursor = last_event_id(request.headers()).or(options.cursor.clone());
+    let subscription = Subscription { cursor, ..options.subscription(topics) };
+    let (framing, linger_ms) = (options.framing(Form::Sse), options.linger_ms.unwrap_or(0));
+    shard.core().check(&subscription, framing, linger_ms, shard.now_ms())?;
     Ok(Adoption {
-        head: response_head(call.shard.context(), request.version(), request.headers()),
+        head: response_head(shard.context(), request.version(), request.headers()),
         peer: Peer::Sse,
         transport: Transport::Sse,
-        framing: options.framing(Form::Sse),
-        subscription: Some(Subscription { topics, cursor }),
+        framing,
+        linger_ms,
+        subscription: Some(subscription),
     })
 }
 

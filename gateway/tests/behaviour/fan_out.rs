@@ -2,69 +2,16 @@
 
 use crate::gateway::{PATIENCE, deadline};
 use crate::http::{Http, find};
+use crate::process::Process;
 use crate::ws::{frame_length, opening};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
 const SUBSCRIBERS: usize = 1_000;
 const EVENTS_PER_SECOND: usize = 100;
 const SECONDS: usize = 5;
-
-/// `fanwire serve` on free ports.
-struct Process {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Process {
-    fn start(server: &str) -> Process {
-        let name = format!("fanwire-test-{}-{:x}.toml", std::process::id(), rand::random::<u32>());
-        let file = std::env::temp_dir().join(name);
-        let text = format!(
-            "[server]\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\npage = false\ndrain_s = 0\n{server}\n"
-        );
-        std::fs::write(&file, text).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_fanwire"))
-            .args(["serve", "--config"])
-            .arg(&file)
-            .stdout(Stdio::piped())
-            .env("FANWIRE_LOG", "warn")
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let line = lines.next().expect("an address").unwrap();
-        let found = line
-            .split(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':'))
-            .find_map(|word| word.trim_matches(':').parse().ok());
-        let address = found.unwrap_or_else(|| panic!("no address in {line:?}"));
-        std::fs::remove_file(file).unwrap();
-        Process { child, address }
-    }
-
-    /// CPU time of its shard threads so far.
-    fn shard_cpu(&self) -> Duration {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
-        let shards = tasks
-            .map(|task| task.unwrap().path())
-            .filter(|task| std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.starts_with("shard-")));
-        let nanoseconds = shards.map(|task| {
-            let text = std::fs::read_to_string(task.join("schedstat")).unwrap_or_default();
-            text.split(' ').next().and_then(|run| run.parse::<u64>().ok()).unwrap_or_default()
-        });
-        Duration::from_nanos(nanoseconds.sum())
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 struct Subscriber {
     stream: TcpStream,
@@ -116,7 +63,7 @@ impl Subscriber {
 
 #[test]
 fn a_thousand_subscribers_get_every_event_in_order() {
-    let gateway = Process::start("shards = 1");
+    let gateway = Process::start("shards = 1\ndrain_s = 0", "");
     let mut poll = Poll::new().unwrap();
     let mut subscribers: Vec<Subscriber> = (0..SUBSCRIBERS)
         .map(|n| {

@@ -3,9 +3,12 @@
 use crate::http::Http;
 use fanwire::app::{App, Listeners};
 use fanwire::config;
+use fanwire::metrics::Sources;
 use feeds::model::{Batch, Change, Object, Topic, Update, parse_object};
+use feeds::outlet::Outlet;
 use serde_json::Value;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -21,6 +24,7 @@ pub struct Gateway {
     pub address: SocketAddr,
     pub admin: SocketAddr,
     ingest: Option<crossbeam_channel::Sender<Batch>>,
+    sources: Arc<Sources>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -48,7 +52,7 @@ impl Gateway {
         let listeners = Listeners::bind(&config).unwrap();
         let (address, admin) = (listeners.address().unwrap(), listeners.admin_address().unwrap());
         let app = App::start(&config, listeners).unwrap();
-        let ingest = Some(app.ingest.clone());
+        let (ingest, sources) = (Some(app.ingest.clone()), Arc::clone(&app.sources));
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -57,7 +61,7 @@ impl Gateway {
             };
             runtime.block_on(app.run(shutdown)).unwrap();
         });
-        Gateway { address, admin, ingest, stop: Some(stop), thread: Some(thread) }
+        Gateway { address, admin, ingest, sources, stop: Some(stop), thread: Some(thread) }
     }
 
     /// Publishes NDJSON lines, all of which must be taken. The offset of the last entry made, 0 if none was.
@@ -100,23 +104,19 @@ impl Gateway {
 
     /// The sum over all labels of a metric's lines that hold `label`.
     pub fn metric(&self, name: &str, label: &str) -> f64 {
-        let page = Http::connect(self.admin).get("/metrics", "").text();
-        let lines = page.lines().filter(|line| !line.starts_with('#') && line.contains(label));
-        let of_name = lines.filter(|line| line.split(['{', ' ']).next() == Some(name));
-        of_name.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+        value_of(self.admin, name, label)
     }
 
     /// Waits until the metric is as `wanted` says.
     pub fn await_metric(&self, name: &str, label: &str, wanted: impl Fn(f64) -> bool) {
-        let deadline = deadline();
-        loop {
-            let value = self.metric(name, label);
-            if wanted(value) {
-                return;
-            }
-            assert!(Instant::now() < deadline, "{name}{{{label}}} stays {value}");
-            pause();
-        }
+        await_metric(self.admin, name, label, wanted);
+    }
+
+    /// The way in of a feed of the test's own.
+    pub fn outlet(&self, provider: &str) -> Outlet {
+        let outlet = Outlet::new(provider, self.ingest.clone().unwrap());
+        self.sources.add_feed(provider, outlet.counters());
+        outlet
     }
 
     /// Begins the shutdown without waiting for it.
@@ -139,6 +139,26 @@ impl Drop for Gateway {
     fn drop(&mut self) {
         self.begin_stop();
         self.join();
+    }
+}
+
+/// The sum over all labels of a metric's lines that hold `label`, on that page of metrics.
+pub fn value_of(admin: SocketAddr, name: &str, label: &str) -> f64 {
+    let page = Http::connect(admin).get("/metrics", "").text();
+    let lines = page.lines().filter(|line| !line.starts_with('#') && line.contains(label));
+    let of_name = lines.filter(|line| line.split(['{', ' ']).next() == Some(name));
+    of_name.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+}
+
+pub fn await_metric(admin: SocketAddr, name: &str, label: &str, wanted: impl Fn(f64) -> bool) {
+    let deadline = deadline();
+    loop {
+        let value = value_of(admin, name, label);
+        if wanted(value) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{name}{{{label}}} stays {value}");
+        pause();
     }
 }
 

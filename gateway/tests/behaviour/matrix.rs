@@ -82,7 +82,7 @@ fn every_behaviour_over_every_transport() {
     assert!(failures.is_empty(), "{} cells failed:\n{}", failures.len(), failures.join("\n\n"));
 }
 
-fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
+pub fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().cloned();
     text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
 }

@@ -12,7 +12,8 @@ use fanwire::limits::Limits;
 use fanwire::log::{Cursor, Epoch, Log, LogLimits};
 use fanwire::sequencer::{KindRule, KindRules, Sequencer};
 use fanwire::shard::{
-    ConnKey, Core, CoreSettings, Peer, PollAnswer, ShardCounters, Subscription, Transport, WaitingPoll, Wire,
+    Alteration, ConnKey, Core, CoreSettings, Filters, Paces, Peer, PollAnswer, Rate, ShardCounters, Subscription,
+    Transport, WaitingPoll, Wire,
 };
 use fanwire::store::{Content, Kind, Store};
 use feeds::model::{Change, Pattern, Topic, Update};
@@ -141,7 +142,8 @@ impl World {
             poll_body_bytes_max: *[1, 300, 1_000_000].choose(&mut random).unwrap(),
             ..Limits::default()
         };
-        let settings = CoreSettings { heartbeat_ms: 15_000, poll_gather_ms: random.random_range(0..3), limits };
+        let poll_gather_ms = random.random_range(0..3);
+        let settings = CoreSettings { heartbeat_ms: 15_000, poll_gather_ms, paces: Paces::default(), limits };
         let core = |n| {
             Core::new(Arc::clone(&store), Arc::clone(&log), settings.clone(), Arc::<ShardCounters>::default(), (n, 2))
         };
@@ -214,7 +216,7 @@ impl World {
     fn turn(&mut self, shard: usize) {
         let core = &mut self.cores[shard];
         core.settle(self.now_ms);
-        core.serve_polls(self.now_ms);
+        core.serve_due(self.now_ms);
         core.serve_ready(self.now_ms);
         assert!(core.take_ended().is_empty(), "no socket has ended");
         self.hear_all();
@@ -262,7 +264,7 @@ impl World {
         let core = &mut self.cores[shard];
         let key = core.open(Scripted(Rc::clone(&pipe)), peer, transport, framing, vec![], self.now_ms);
         follower.reconnected(false, cursor.is_some());
-        let subscription = Subscription { topics: filters.clone(), cursor };
+        let subscription = Subscription { topics: filters.clone(), cursor, rate: Rate::UNTHROTTLED };
         core.subscribe(key, &subscription, None, self.now_ms).unwrap();
         core.serve_ready(self.now_ms);
         let covered = if subscription.cursor.is_some() { filters.clone() } else { vec![] };
@@ -313,17 +315,23 @@ impl World {
         match kind {
             0 | 1 => {
                 stream.asked.push((id, Some(filter.clone()), None));
-                core.subscribe(stream.key, &Subscription { topics: vec![filter], cursor: None }, Some(ok), now_ms)
-                    .unwrap();
+                core.subscribe(
+                    stream.key,
+                    &Subscription { topics: vec![filter], cursor: None, rate: Rate::UNTHROTTLED },
+                    Some(ok),
+                    now_ms,
+                )
+                .unwrap();
             }
             2 | 3 => {
                 stream.asked.push((id, None, Some(filter.clone())));
-                core.unsubscribe(stream.key, &[filter], Some(ok), now_ms);
+                core.unsubscribe(stream.key, &[filter], Some(ok), now_ms).unwrap();
             }
             _ => {
                 stream.asked.push((id, None, None));
                 stream.ids = !stream.ids;
-                core.reframe(stream.key, None, Some(stream.ids), Some(ok), now_ms);
+                let ids = Some(stream.ids);
+                core.alter(stream.key, &Alteration { ids, ..Alteration::default() }, Some(ok), now_ms).unwrap();
             }
         }
         core.serve_ready(now_ms);
@@ -362,7 +370,7 @@ impl World {
         }
         let core = &mut self.cores[shard];
         let framing = Framing { form: Form::Json, quiet: false, num_string: false, ids: poller.ids };
-        let set = core.poll_set(Arc::clone(&poller.filters), framing, self.now_ms);
+        let set = core.poll_set(Filters::unthrottled(poller.filters.iter().cloned()), framing, self.now_ms).unwrap();
         let cursor: Option<Cursor> = poller.follower.cursor.as_ref().map(|cursor| cursor.parse().unwrap());
         let answer = match &cursor {
             None => core.poll_whole(set),
@@ -562,10 +570,13 @@ fn unused_sets_come_and_go() {
     let core = &mut world.cores[shard];
     for _ in 0..10_000 {
         let topics = vec![pattern(&format!("quote.n{}", world.random.random_range(0..520)))];
-        core.subscribe(key, &Subscription { topics: topics.clone(), cursor: None }, None, 1).unwrap();
-        core.unsubscribe(key, &topics, None, 1);
+        let subscription = Subscription { topics: topics.clone(), cursor: None, rate: Rate::UNTHROTTLED };
+        core.subscribe(key, &subscription, None, 1).unwrap();
+        core.unsubscribe(key, &topics, None, 1).unwrap();
         if world.random.random_range(0..100) == 0 {
-            let set = core.poll_set(topics.into(), Framing { form: Form::Json, ..Framing::default() }, 1);
+            let set = core
+                .poll_set(Filters::unthrottled(topics), Framing { form: Form::Json, ..Framing::default() }, 1)
+                .unwrap();
             core.poll_left(set);
         }
     }

@@ -7,17 +7,16 @@ use crate::http::Http;
 use crate::ws::{WebSocket, opening};
 use serde_json::Value;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 /// A connection that the kernel buffers little for.
-fn narrow(address: SocketAddr) -> Http {
+pub fn narrow(address: SocketAddr) -> Http {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4 * 1024).unwrap();
     socket.connect(&address.into()).unwrap();
     Http { stream: socket.into(), buffer: Vec::new() }
 }
 
-fn lagging(transport: Transport, gateway: &Gateway, query: &str) -> Box<dyn Client> {
+pub fn lagging(transport: Transport, gateway: &Gateway, query: &str) -> Box<dyn Client> {
     let mut http = narrow(gateway.address);
     match transport {
         Transport::WebSocket => {
@@ -136,8 +135,7 @@ fn a_slow_reader_of_a_body_is_ended() {
     slow.send("GET /v1/snapshot?topics=quote.* HTTP/1.1\r\nhost: test\r\n\r\n");
     let other: Value = gateway.snapshot("topics=quote.1");
     assert_eq!(other["messages"][0]["seq"], 2);
-    // Nothing is read for longer than the limit, though the gateway looks only once a second.
-    std::thread::park_timeout(Duration::from_secs(3));
+    gateway.await_metric("fanwire_closes_total", "write_stalled", |closed| closed == 1.0);
     let bytes = slow.rest();
     assert!(bytes.len() < 8_000_000, "{} bytes came", bytes.len());
 }

@@ -6,7 +6,7 @@ use fanwire::framing::{self, Framing};
 use fanwire::limits::Limits;
 use fanwire::log::{Epoch, Log, LogLimits};
 use fanwire::sequencer::{KindRules, Sequencer};
-use fanwire::shard::{ConnKey, Core, CoreSettings, Peer, Subscription, Transport};
+use fanwire::shard::{ConnKey, Core, CoreSettings, Paces, Peer, Rate, Subscription, Transport};
 use fanwire::store::Store;
 use feeds::model::{Change, Object, Pattern, Topic, Update, parse_object};
 use rand::rngs::SmallRng;
@@ -379,7 +379,7 @@ impl World {
         client.covered.remove(&filter);
         client.granted.remove(&filter);
         client.held.retain(|topic, _| !matches(&filter, topic));
-        self.shards[shard].unsubscribe(key, &[Pattern::new(&filter).unwrap()], None, now_ms);
+        self.shards[shard].unsubscribe(key, &[Pattern::new(&filter).unwrap()], None, now_ms).unwrap();
         pipe.borrow_mut().room = self.random.random_range(0..500);
     }
 
@@ -491,7 +491,11 @@ impl World {
 }
 
 fn subscription(filters: &[String], cursor: Option<fanwire::log::Cursor>) -> Subscription {
-    Subscription { topics: filters.iter().map(|filter| Pattern::new(filter).unwrap()).collect(), cursor }
+    Subscription {
+        topics: filters.iter().map(|filter| Pattern::new(filter).unwrap()).collect(),
+        cursor,
+        rate: Rate::UNTHROTTLED,
+    }
 }
 
 /// The framed `ok` of a request; a stream of events has none.
@@ -513,7 +517,8 @@ fn engine(random: &mut SmallRng, limits: &Limits, log_limits: LogLimits) -> Engi
         keep,
     });
     let sequencer = Sequencer::new(Arc::clone(&store), writer, KindRules::new(rules.into()), &Limits::default());
-    let settings = CoreSettings { heartbeat_ms: 15_000, poll_gather_ms: 20, limits: limits.clone() };
+    let paces = Paces { rates_hz: vec![1, 4], lingers_ms: vec![20] };
+    let settings = CoreSettings { heartbeat_ms: 15_000, poll_gather_ms: 20, paces, limits: limits.clone() };
     let shards = (0..2)
         .map(|n| Core::new(Arc::clone(&store), Arc::clone(&log), settings.clone(), Arc::default(), (n, 2)))
         .collect();

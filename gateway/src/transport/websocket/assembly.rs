@@ -29,6 +29,8 @@ pub struct Assembly {
 struct Message {
     opcode: OpCode,
     payload: Vec<u8>,
+    /// Fragments that brought nothing. Each counts as a byte, or a message could go on for ever.
+    empty: usize,
     /// Of a text, how far it is known to be UTF-8.
     checked: usize,
 }
@@ -60,7 +62,7 @@ impl Assembly {
 
     /// The next thing that the peer said, if it is whole. `cap` bounds one message, in bytes.
     pub fn next(&mut self, cap: usize) -> Result<Option<Heard>, CloseReason> {
-        let assembled = |message: &Option<Message>| message.as_ref().map_or(0, |message| message.payload.len());
+        let assembled = |message: &Option<Message>| message.as_ref().map_or(0, Message::weight);
         loop {
             let rest = &self.bytes[self.taken..];
             let head = parse_head(rest, assembled(&self.message), cap)?;
@@ -91,8 +93,9 @@ impl Assembly {
                 message
             }
             (OpCode::Continuation, None) | (_, Some(_)) => return Err(CloseReason::ProtocolError),
-            (opcode, None) => Message { opcode, payload, checked: 0 },
+            (opcode, None) => Message { opcode, payload, empty: 0, checked: 0 },
         };
+        message.empty += usize::from(!head.fin && head.payload == 0);
         if message.opcode == OpCode::Text {
             message.check(head.fin)?;
         }
@@ -110,6 +113,11 @@ impl Assembly {
 }
 
 impl Message {
+    /// What counts against the cap.
+    fn weight(&self) -> usize {
+        self.payload.len() + self.empty
+    }
+
     /// Text that is broken already need not be waited for; a character that is cut at the end of a fragment may be
     /// completed by the next. Only what is new is looked at.
     fn check(&mut self, whole: bool) -> Result<(), CloseReason> {
@@ -243,6 +251,11 @@ mod tests {
             ("text", frame(0x81, b"\xc3\x28"), CloseReason::BadUtf8),
             ("broken first fragment", frame(0x01, b"\xc3\x28"), CloseReason::BadUtf8),
             ("announced 64 MiB", huge, CloseReason::MessageTooBig),
+            (
+                "endless nothing",
+                [frame(0x01, b""), frame(0x00, b"").repeat(CAP + 1)].concat(),
+                CloseReason::MessageTooBig,
+            ),
             ("fragments", [frame(0x01, &[b'a'; 600]), frame(0x80, &[b'a'; 600])].concat(), CloseReason::MessageTooBig),
         ] {
             assert_eq!(all(&bytes), Err(reason), "{what}");

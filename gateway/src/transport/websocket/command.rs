@@ -3,9 +3,10 @@
 
 use crate::close::CloseReason;
 use crate::framing::{message, wrap};
-use crate::shard::{ConnKey, Core, Subscription, Wire};
+use crate::shard::{Alteration, ConnKey, Core, Wire};
 use crate::transport::options::{Options, parse_pattern};
 use crate::transport::reply::Problem;
+use hyper::StatusCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -69,21 +70,25 @@ fn carry_out<W: Wire>(
     match command.op.as_deref() {
         Some("ping") => core.send(key, &message::pong(id), None),
         Some("sub") => {
-            let options = options_of(command)?;
-            let subscription = Subscription {
-                topics: options.required_topics(&core.settings().limits)?,
-                cursor: options.cursor.clone(),
-            };
+            let options = options_of(core, command)?;
+            let topics = options.required_topics(&core.settings().limits)?;
             let ok = wrap(form, &message::ok(id), None);
-            core.subscribe(key, &subscription, Some(ok), now_ms)?;
+            core.subscribe(key, &options.subscription(topics), Some(ok), now_ms)?;
+            // Nothing of the subscription is written yet, so all of it comes in the new form.
+            if let Some(alteration) = alteration_of(&options) {
+                core.alter(key, &alteration, None, now_ms)?;
+            }
         }
         Some("unsub") => {
-            let topics = options_of(command)?.required_topics(&core.settings().limits)?;
-            core.unsubscribe(key, &topics, Some(wrap(form, &message::ok(id), None)), now_ms);
+            let topics = options_of(core, command)?.required_topics(&core.settings().limits)?;
+            core.unsubscribe(key, &topics, Some(wrap(form, &message::ok(id), None)), now_ms)?;
         }
         Some("set") => {
-            let options = options_of(command)?;
-            core.reframe(key, options.num_string, options.ids, Some(wrap(form, &message::ok(id), None)), now_ms);
+            let options = options_of(core, command)?;
+            let topics = options.topics_if_any(&core.settings().limits)?;
+            let alteration = alteration_of(&options).unwrap_or_default();
+            let alteration = Alteration { rate: options.rate, topics, ..alteration };
+            core.alter(key, &alteration, Some(wrap(form, &message::ok(id), None)), now_ms)?;
         }
         Some(op) => return Err(Problem::bad("unknown_op", format!("{op:?} is not sub, unsub, set or ping"), "op")),
         None => return Err(Problem::bad("unknown_op", "op is missing", "op")),
@@ -91,22 +96,38 @@ fn carry_out<W: Wire>(
     Ok(())
 }
 
-fn options_of(command: &Command<'_>) -> Result<Options, Problem> {
+/// The options of the whole connection, if there are any among them.
+fn alteration_of(options: &Options) -> Option<Alteration> {
+    let Options { num_string, ids, linger_ms, .. } = *options;
+    let any = num_string.is_some() || ids.is_some() || linger_ms.is_some();
+    any.then(|| Alteration { num_string, ids, linger_ms, ..Alteration::default() })
+}
+
+fn options_of<W: Wire>(core: &Core<W>, command: &Command<'_>) -> Result<Options, Problem> {
+    let paces = &core.settings().paces;
     let mut options = Options::default();
     if let Some(topics) = &command.topics {
         options.topics = Some(topics.iter().map(|topic| parse_pattern(topic)).collect::<Result<_, _>>()?);
     }
     if let Some(cursor) = &command.cursor {
-        options.set("cursor", cursor)?;
+        options.set("cursor", cursor, paces)?;
     }
     let texts = [("rate", command.rate), ("linger_ms", command.linger_ms), ("num", command.num), ("ids", command.ids)];
     for (name, value) in texts.into_iter().filter_map(|(name, value)| Some((name, value?.get()))) {
-        options.set(name, value.trim_matches('"'))?;
+        options.set(name, value.trim_matches('"'), paces)?;
     }
     Ok(options)
 }
 
+/// Answers what is not even looked at, since the connection's budget of commands is used up.
+pub fn refuse_unheard<W: Wire>(core: &mut Core<W>, key: ConnKey) -> Result<(), CloseReason> {
+    let most = core.settings().limits.commands_per_second_max;
+    let message = format!("at most {most} commands a second are taken");
+    refuse(core, key, None, &Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_commands", message))
+}
+
 fn refuse<W: Wire>(core: &mut Core<W>, key: ConnKey, id: Option<&str>, problem: &Problem) -> Result<(), CloseReason> {
+    core.counters().count_error(problem.code);
     core.send(key, &message::error(id, problem.code, &problem.message, problem.field.as_deref()), None);
     let budget = core.settings().limits.errors_per_connection_max;
     let Some(connection) = core.connection(key) else { return Ok(()) };

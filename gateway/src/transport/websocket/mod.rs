@@ -9,7 +9,7 @@ pub use assembly::{Assembly, Heard};
 use super::Adoption;
 use super::http::Call;
 use super::options::Options;
-use super::reply::Reply;
+use super::reply::{Problem, Reply};
 use crate::close::CloseReason;
 use crate::framing::{Form, Framing, websocket as frames};
 use crate::shard::{ConnKey, Core, Peer, Subscription, Transport, Wire};
@@ -32,7 +32,8 @@ pub async fn accept_echo(call: Call, request: Request<Incoming>) -> Reply {
         Ok(head) => {
             let framing = Framing::default();
             let peer = Peer::Echo(None);
-            let adoption = Adoption { head, peer, transport: Transport::WebSocket, framing, subscription: None };
+            let transport = Transport::WebSocket;
+            let adoption = Adoption { head, peer, transport, framing, linger_ms: 0, subscription: None };
             call.takeover.ask(adoption);
             std::future::pending().await
         }
@@ -42,11 +43,22 @@ pub async fn accept_echo(call: Call, request: Request<Incoming>) -> Reply {
 
 fn prepare(call: &Call, request: &Request<Incoming>) -> Result<Adoption, Box<Reply>> {
     let head = handshake::check(request, &call.shard.context().origins)?;
-    let options = Options::from_query(request.uri().query()).map_err(|problem| Box::new(problem.reply()))?;
-    let topics = options.topics_if_any(call.shard.limits()).map_err(|problem| Box::new(problem.reply()))?;
-    let subscription = topics.map(|topics| Subscription { topics, cursor: options.cursor.clone() });
-    let framing = options.framing(Form::WebSocket);
-    Ok(Adoption { head, peer: Peer::WebSocket(None), transport: Transport::WebSocket, framing, subscription })
+    let asked = ask(call, request).map_err(|problem| Box::new(problem.reply()))?;
+    let (framing, linger_ms, subscription) = asked;
+    let (peer, transport) = (Peer::WebSocket(None), Transport::WebSocket);
+    Ok(Adoption { head, peer, transport, framing, linger_ms, subscription })
+}
+
+/// What the query asks for; topics may also come later, by command.
+fn ask(call: &Call, request: &Request<Incoming>) -> Result<(Framing, u32, Option<Subscription>), Problem> {
+    let shard = &call.shard;
+    let options = Options::from_query(request.uri().query(), shard.paces())?;
+    let subscription = options.topics_if_any(shard.limits())?.map(|topics| options.subscription(topics));
+    let (framing, linger_ms) = (options.framing(Form::WebSocket), options.linger_ms.unwrap_or(0));
+    if let Some(subscription) = &subscription {
+        shard.core().check(subscription, framing, linger_ms, shard.now_ms())?;
+    }
+    Ok((framing, linger_ms, subscription))
 }
 
 /// Takes bytes that were read from the peer. `Err` is how the connection ends.
@@ -63,6 +75,10 @@ pub fn hear<W: Wire>(core: &mut Core<W>, key: ConnKey, read: &[u8], now_ms: i64)
     let mut assembly = slot.take().unwrap_or_default();
     assembly.push(read);
     while let Some(heard) = assembly.next(cap)? {
+        if !echo && !matches!(heard, Heard::Close(_)) && !has_budget(core, key, now_ms) {
+            command::refuse_unheard(core, key)?;
+            continue;
+        }
         match heard {
             Heard::Ping(payload) => core.send_raw(key, frames::frame(frames::PONG, &payload)),
             Heard::Pong => {}
@@ -79,6 +95,13 @@ pub fn hear<W: Wire>(core: &mut Core<W>, key: ConnKey, read: &[u8], now_ms: i64)
         *slot = Some(assembly);
     }
     Ok(())
+}
+
+/// Whatever a client says costs one command, pings and unasked pongs too.
+fn has_budget<W: Wire>(core: &mut Core<W>, key: ConnKey, now_ms: i64) -> bool {
+    let limits = &core.settings().limits;
+    let (per_second, burst) = (limits.commands_per_second_max, limits.commands_burst_max);
+    core.connection(key).is_none_or(|connection| connection.commands.take(per_second, burst, now_ms))
 }
 
 /// The peer began the close: its code comes back, and that is the end.

@@ -1,20 +1,26 @@
 //! `POST /v1/publish`: updates from programs, as one JSON object, an array of them, or NDJSON that may never end.
 
-use super::http::{Call, Origins};
-use super::reply::{Problem, Reply, json};
+mod line;
+
+pub use line::{Malformed, parse_line};
+
 use crate::sequencer::{Publish, PublishOutcome, Refusal};
-use crate::shard::Shard;
+use crate::shard::{Shard, ShardCounters};
+use crate::transport::http::{Call, Origins};
+use crate::transport::reply::{Problem, Reply, json};
 use crossbeam_channel::TrySendError;
-use feeds::model::{Change, Object, Topic, Update, Value, parse_value};
+use feeds::model::{Update, Value, parse_value};
 use futures_util::FutureExt;
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, ORIGIN};
 use hyper::{Request, StatusCode};
+use line::{malformed, update_of};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 /// Lines handed to the sequencer at a time. Relation: below its batch, so that one publisher cannot fill it alone.
@@ -34,16 +40,45 @@ pub struct PublishSettings {
     pub wait: Duration,
 }
 
+/// Requests to publish that are being answered, over all shards: a drain lets them end before subscribers are told, so
+/// that what was accepted is delivered.
+#[derive(Debug, Default)]
+pub struct Publishers(watch::Sender<usize>);
+
+impl Publishers {
+    fn begin(&self) -> Publisher<'_> {
+        self.0.send_modify(|count| *count += 1);
+        Publisher(self)
+    }
+
+    /// Waits until there is none.
+    pub async fn ended(&self) {
+        let mut count = self.0.subscribe();
+        // Cannot fail: `self` is the sender.
+        let _ = count.wait_for(|count| *count == 0).await;
+    }
+}
+
+struct Publisher<'a>(&'a Publishers);
+
+impl Drop for Publisher<'_> {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|count| *count -= 1);
+    }
+}
+
 pub async fn answer(call: Call, request: Request<Incoming>) -> Reply {
+    let context = call.shard.context();
+    // Counted before it looks: a drain that it does not see yet waits for it.
+    let _publisher = context.publishers.begin();
     if call.shard.is_draining() {
         return draining().reply();
     }
-    let context = call.shard.context();
     if let Err(problem) = authorize(&context.publish, &context.origins, call.peer.ip(), request.headers()) {
         return problem.reply();
     }
     let whole = is_json(request.headers());
-    let mut intake = Intake::default();
+    let mut intake = Intake::new(Arc::clone(call.shard.core().counters()));
     let outcome = if whole {
         take_whole(&call.shard, &mut intake, request.into_body()).await
     } else {
@@ -51,7 +86,7 @@ pub async fn answer(call: Call, request: Request<Incoming>) -> Reply {
     };
     match outcome {
         Ok(()) => json(StatusCode::OK, intake.report(None)),
-        Err(problem) => json(problem.status, intake.report(Some(&problem))),
+        Err(problem) => problem.mark(json(problem.status, intake.report(Some(&problem)))),
     }
 }
 
@@ -91,8 +126,9 @@ struct Rejected {
 }
 
 /// What one request has published so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Intake {
+    counters: Arc<ShardCounters>,
     line: u64,
     accepted: u64,
     rejected: Vec<Rejected>,
@@ -102,7 +138,13 @@ struct Intake {
 }
 
 impl Intake {
+    fn new(counters: Arc<ShardCounters>) -> Intake {
+        let rejected = Vec::new();
+        Intake { counters, line: 0, accepted: 0, rejected, rejected_count: 0, offset: None, waiting: Vec::new() }
+    }
+
     fn reject(&mut self, line: u64, code: &'static str, message: String) {
+        self.counters.count_error(code);
         self.rejected_count += 1;
         if self.rejected.len() < REJECTED_LISTED_MAX {
             self.rejected.push(Rejected { line, code, message });
@@ -184,7 +226,11 @@ async fn take_whole(shard: &Shard, intake: &mut Intake, body: Incoming) -> Resul
     let limits = shard.limits();
     let time = Duration::from_millis(limits.body_timeout_ms);
     let collect = http_body_util::Limited::new(body, limits.body_bytes_max).collect();
-    let body = match tokio::time::timeout(time, collect).await {
+    let body = tokio::select! {
+        body = tokio::time::timeout(time, collect) => body,
+        () = shard.draining() => return Err(draining()),
+    };
+    let body = match body {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(_)) => return Err(body_too_big(limits.body_bytes_max)),
         Err(_) => return Err(body_timeout()),
@@ -262,8 +308,9 @@ async fn next_frame(shard: &Shard, body: &mut Incoming, due: Option<Instant>) ->
     };
     tokio::select! {
         biased;
-        frame = next => frame.map(Some),
+        // First, or a publisher that always has more would be read until the end.
         () = shard.draining() => Ok(None),
+        frame = next => frame.map(Some),
     }
 }
 
@@ -301,82 +348,9 @@ fn body_timeout() -> Problem {
     Problem::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", "the body came too slowly")
 }
 
-/// A line that says nothing the gateway understands.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Malformed {
-    pub code: &'static str,
-    pub message: String,
-}
-
-fn malformed(code: &'static str, message: impl Into<String>) -> Malformed {
-    Malformed { code, message: message.into() }
-}
-
-/// One publish line (DESIGN.md section 4).
-pub fn parse_line(line: &[u8]) -> Result<Update, Malformed> {
-    update_of(parse_value(line).map_err(|error| malformed("bad_json", error.to_string()))?)
-}
-
-fn update_of(line: Value) -> Result<Update, Malformed> {
-    let Value::Object(line) = line else { return Err(malformed("bad_line", "a line is a JSON object")) };
-    let name = line.get("topic").and_then(Value::as_text).ok_or(malformed("bad_topic", "topic is a string"))?;
-    let topic = Topic::new(name).map_err(|error| malformed("bad_topic", error.to_string()))?;
-    let te = match line.get("te") {
-        None => None,
-        Some(te) => Some(whole_ms(te).ok_or(malformed("bad_line", "te is whole milliseconds since 1970"))?),
-    };
-    let mut change = None;
-    for (key, value) in line.iter() {
-        let found = match key.as_str() {
-            "topic" | "te" => continue,
-            "patch" => Change::Patch(object(key, value)?),
-            "state" => Change::State(object(key, value)?),
-            "event" => Change::Event(object(key, value)?),
-            "retire" if *value == Value::Bool(true) => Change::Retire,
-            _ => return Err(malformed("bad_line", format!("{key:?} is not patch, state, event or \"retire\":true"))),
-        };
-        if change.replace(found).is_some() {
-            return Err(malformed("bad_line", "a line says one thing: patch, state, event or retire"));
-        }
-    }
-    let change = change.ok_or(malformed("bad_line", "patch, state, event or \"retire\":true is missing"))?;
-    Ok(Update { topic, te, change })
-}
-
-fn whole_ms(value: &Value) -> Option<i64> {
-    let number = value.as_number()?.normalized();
-    (number.scale() == 0).then(|| i64::try_from(number.mantissa()).ok()).flatten()
-}
-
-fn object(key: &str, value: &Value) -> Result<Object, Malformed> {
-    let object = value.as_object().ok_or_else(|| malformed("bad_line", format!("{key} is a JSON object")))?;
-    Ok(Object::clone(object))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lines() {
-        let update = parse_line(br#"{"topic":"quote.desk.XAU","patch":{"bid":1.50},"te":5}"#).unwrap();
-        assert_eq!((update.topic.as_str(), update.te), ("quote.desk.XAU", Some(5)));
-        assert!(matches!(update.change, Change::Patch(_)));
-        for (line, code) in [
-            (&b"{"[..], "bad_json"),
-            (b"[]", "bad_line"),
-            (br#"{"patch":{}}"#, "bad_topic"),
-            (br#"{"topic":"a b","patch":{}}"#, "bad_topic"),
-            (br#"{"topic":"a"}"#, "bad_line"),
-            (br#"{"topic":"a","patch":1}"#, "bad_line"),
-            (br#"{"topic":"a","patch":{},"state":{}}"#, "bad_line"),
-            (br#"{"topic":"a","retire":false}"#, "bad_line"),
-            (br#"{"topic":"a","event":{},"te":1.5}"#, "bad_line"),
-            (br#"{"topic":"a","patch":{},"pach":{}}"#, "bad_line"),
-        ] {
-            assert_eq!(parse_line(line).unwrap_err().code, code, "{}", String::from_utf8_lossy(line));
-        }
-    }
 
     #[test]
     fn tokens() {

@@ -1,0 +1,32 @@
+//! Every code of an error that a client is told: over HTTP, on a WebSocket, and of a published line. What each means:
+//! `docs/protocol.md`; how often each was told: `fanwire_errors_total`.
+
+pub const CODES: [&str; 27] = [
+    "topics_missing",
+    "bad_topic",
+    "bad_cursor",
+    "bad_option",
+    "topics_limit",
+    "bad_json",
+    "bad_id",
+    "unknown_op",
+    "too_many_commands",
+    "bad_line",
+    "wrong_kind",
+    "unknown_topic",
+    "line_too_big",
+    "state_too_big",
+    "body_too_big",
+    "body_timeout",
+    "body_broken",
+    "ingest_full",
+    "draining",
+    "unauthorized",
+    "bad_host",
+    "bad_handshake",
+    "bad_subprotocol",
+    "upgrade_required",
+    "origin_forbidden",
+    "method_not_allowed",
+    "not_found",
+];
