@@ -1,7 +1,7 @@
 //! Decimals: what is taken has the value that was written, and is printed so that a strict reader reads it again. EXACT.
 
 use super::exact::Number;
-use feeds::model::{Decimal, DecimalError};
+use feeds::model::Decimal;
 
 /// The input is one token, or two with a blank between them, which are compared.
 pub fn check(bytes: &[u8]) {
@@ -21,7 +21,7 @@ fn check_token(token: &[u8]) -> Option<(Decimal, Number)> {
     let read = Decimal::parse(token);
     let expected = std::str::from_utf8(token).ok().and_then(Number::read);
     let Some(expected) = expected else {
-        assert_eq!(read, Err(DecimalError::Syntax), "{:?}", token.escape_ascii().to_string());
+        assert!(read.is_err(), "{} is taken as {read:?}", token.escape_ascii());
         return None;
     };
     assert_eq!(read.is_ok(), expected.fits(), "{expected:?}: {read:?}");

@@ -50,7 +50,8 @@ impl Log {
             bytes: AtomicU64::new(0),
             recuts: Arc::default(),
         });
-        let writer = LogWriter { log: Arc::clone(&log), limits, weights: VecDeque::new(), bytes: 0, next: Offset(1) };
+        let writer =
+            LogWriter { log: Arc::clone(&log), limits, held: VecDeque::new(), bytes: 0, head: 0, next: Offset(1) };
         (log, writer)
     }
 
@@ -146,14 +147,17 @@ impl Reader {
     }
 }
 
-/// The writer's side, owned by the sequencer.
+/// The writer's side, owned by the sequencer. What it shares it only writes: what it has to know of that it keeps itself.
 #[derive(Debug)]
 pub struct LogWriter {
     log: Arc<Log>,
     limits: LogLimits,
-    /// Weight of each segment held, oldest first.
-    weights: VecDeque<usize>,
+    /// Oldest first.
+    held: VecDeque<Arc<Segment>>,
+    /// Weight of `held`.
     bytes: usize,
+    /// Number of the next segment.
+    head: u64,
     next: Offset,
 }
 
@@ -169,8 +173,7 @@ impl LogWriter {
 
     /// The link that the entry at `index` of the draft will have.
     pub fn next_link(&self, index: usize) -> Link {
-        let segment = self.log.head.load(Ordering::Relaxed);
-        Link { offset: self.next_offset(index), position: Position { segment, index: index as u32 } }
+        Link { offset: self.next_offset(index), position: Position { segment: self.head, index: index as u32 } }
     }
 
     /// Publishes the draft as one segment. Hands every evicted entry's topic and offset to `evicted`.
@@ -178,25 +181,26 @@ impl LogWriter {
         if draft.is_empty() {
             return;
         }
-        let number = self.log.head.load(Ordering::Relaxed);
+        let number = self.head;
         let segment = Arc::new(draft.seal(number, self.next, self.log.epoch.clone(), Arc::clone(&self.log.recuts)));
         let weight = segment.weight();
         self.make_room(weight, &mut evicted);
-        self.weights.push_back(weight);
-        self.bytes += weight;
-        self.next = Offset(segment.last().0 + 1);
         let end = segment.last();
+        self.bytes += weight;
+        self.next = Offset(end.0 + 1);
+        self.head += 1;
+        self.held.push_back(Arc::clone(&segment));
         self.log.slot(number).store(Some(segment));
         self.log.bytes.store(self.bytes as u64, Ordering::Relaxed);
         self.log.end.store(end.0, Ordering::Release);
-        self.log.head.store(number + 1, Ordering::Release);
+        self.log.head.store(self.head, Ordering::Release);
     }
 
     /// Evicts until a segment of `weight` fits. A segment above the byte limit still gets in, alone.
     fn make_room(&mut self, weight: usize, evicted: &mut impl FnMut(&Entry, Offset)) {
         let count_max = self.log.slots.len().min(self.limits.segments_max.max(1));
-        while !self.weights.is_empty()
-            && (self.weights.len() >= count_max || self.held_bytes() + weight > self.limits.bytes_max)
+        while !self.held.is_empty()
+            && (self.held.len() >= count_max || self.held_bytes() + weight > self.limits.bytes_max)
         {
             self.evict_oldest(evicted);
         }
@@ -207,8 +211,7 @@ impl LogWriter {
     }
 
     fn evict_oldest(&mut self, evicted: &mut impl FnMut(&Entry, Offset)) {
-        let number = self.log.tail.load(Ordering::Relaxed);
-        let Some(segment) = self.log.slot(number).load_full() else { return };
+        let Some(segment) = self.held.pop_front() else { return };
         for (index, entry) in (0u32..).zip(segment.entries.iter()) {
             let offset = segment.offset_of(index);
             if entry.kind == EntryKind::Gone {
@@ -218,8 +221,8 @@ impl LogWriter {
         }
         // Invariant: `gone_evicted` and `tail` move before the slot empties, so a reader that misses the segment also
         // sees why.
-        self.log.tail.store(number + 1, Ordering::Release);
-        self.log.slot(number).store(None);
-        self.bytes -= self.weights.pop_front().unwrap_or_default();
+        self.log.tail.store(segment.number + 1, Ordering::Release);
+        self.log.slot(segment.number).store(None);
+        self.bytes -= segment.weight();
     }
 }
