@@ -20,7 +20,7 @@ fn expected(text: &str) -> Option<(&str, u64)> {
     let (epoch, offset) = (&text[..colon], &text[colon + 1..]);
     let letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
     let named = (1..=32).contains(&epoch.len()) && epoch.chars().all(|c| letters.contains(c));
-    let counted = (1..=19).contains(&offset.len()) && offset.chars().all(|c| ('0'..='9').contains(&c));
+    let counted = (1..=19).contains(&offset.len()) && offset.chars().all(|c| c.is_ascii_digit());
     let value = |value: u64, c: char| Some(value.checked_mul(10)? + u64::from(c.to_digit(10)?));
     (named && counted).then_some((epoch, offset.chars().try_fold(0, value)?))
 }

@@ -16,7 +16,7 @@ use fanwire::store::Store;
 use feeds::model::{Change, Object, Pattern, Topic, Update};
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, IoSlice};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
@@ -155,7 +155,7 @@ impl Shard {
     /// Turns until the log is read to `end`, while ever other subscribers take no bytes.
     fn follow(&mut self, end: Offset) -> bool {
         for turn in 0.. {
-            let slow = |at: usize| (at + turn) % SUBSCRIBERS_PER_FRAMING == 0;
+            let slow = |at: usize| (at + turn).is_multiple_of(SUBSCRIBERS_PER_FRAMING);
             self.gates.iter().enumerate().for_each(|(at, (_, gate))| gate.store(slow(at), Ordering::Relaxed));
             self.turn();
             if turn % 4 == 3 {
@@ -177,17 +177,24 @@ impl Shard {
 fn entries_are_recut_once_per_framing_for_all_shards_and_subscribers() {
     let mut engine = Engine::new();
     let end = Offset((ROUNDS * TOPICS.len()) as u64);
+    let joined = AtomicU64::new(0);
     thread::scope(|scope| {
         let followers: Vec<_> = (0..SHARDS)
             .map(|n| {
                 // One shard's subscribers lag at once, another's never.
                 let mut shard = engine.shard(n, [1, 40, 4_096][n as usize]);
+                let joined = &joined;
                 scope.spawn(move || {
                     streamed().flat_map(|f| [f; SUBSCRIBERS_PER_FRAMING]).for_each(|f| shard.subscribe(f));
+                    joined.fetch_add(1, Ordering::Relaxed);
                     shard.follow(end)
                 })
             })
             .collect();
+        // All are there from the first entry on; a follower that ended had a fault, which its join tells.
+        while joined.load(Ordering::Relaxed) < SHARDS && !followers.iter().any(|follower| follower.is_finished()) {
+            thread::yield_now();
+        }
         for round in 0..ROUNDS {
             engine.publish(round);
             thread::yield_now();

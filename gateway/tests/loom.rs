@@ -27,7 +27,7 @@ fn model(run: impl Fn() + Sync + Send + 'static) {
         run();
     });
     let interleavings = interleavings.load(Ordering::Relaxed);
-    println!("{interleavings} interleavings");
+    eprintln!("{interleavings} interleavings");
     assert!(interleavings > 10, "{interleavings} interleavings: loom sees no race where there is one");
 }
 
@@ -68,7 +68,7 @@ impl Publisher {
 }
 
 fn is_gone(offset: Offset) -> bool {
-    offset.0 % 2 == 0
+    offset.0.is_multiple_of(2)
 }
 
 /// What a reader must find true of a segment that it was given.
