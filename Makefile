@@ -5,8 +5,10 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 
 SEEDS ?= 100000
+MINUTES ?= 60
+SOCKET_SEEDS ?= 500
 
-.PHONY: help run simulate test test-web test-rust test-browser lint lint-rust lint-web fmt bench load fuzz loom race web clean
+.PHONY: help run simulate test test-web test-rust test-browser lint lint-rust lint-web fmt bench load slow soak births fuzz loom race web clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,7 +37,8 @@ lint: lint-rust lint-web ## formatting, clippy, cargo-deny if it is there, web
 
 lint-rust:
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --workspace --all-targets --features fanwire/mutations -- -D warnings
+	cargo clippy -p fanwire -- -D warnings
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny check; \
 	else echo "skipped: cargo deny check (cargo-deny is not installed: cargo install cargo-deny)"; fi
 
@@ -53,6 +56,21 @@ load: ## a minute of 1,000 subscribers, every event proven; then CPU per deliver
 	cargo build --release -p fanwire -p fanwire-loadtest
 	target/release/fanwire-loadtest run --subscribers 1000 --topics 1 --per-subscriber 1 --rate 100 --seconds 60 --no-lag
 	target/release/fanwire-loadtest compare --pairs 3 --seconds 5 --transport websocket --transport sse
+
+slow: ## SLOW-ALONE: one slow subscriber, half of them slow, a shard that does nothing; what the others feel (25 minutes)
+	cargo build --release -p fanwire -p fanwire-loadtest
+	target/release/fanwire-loadtest slow --pairs 5
+	target/release/fanwire-loadtest slow --pairs 5 --scenario ended
+	target/release/fanwire-loadtest slow --pairs 5 --slow 500
+	target/release/fanwire-loadtest slow --pairs 5 --scenario block --stall-ms 2000
+
+soak: ## 10,000 subscribers that come and go, feeds that break, topics born and retired (MINUTES=60)
+	cargo build --release -p fanwire -p fanwire-loadtest
+	target/release/fanwire-loadtest soak --minutes $(MINUTES)
+
+births: ## ten million topics born and retired, and what stays behind
+	cargo build --release -p fanwire -p fanwire-loadtest
+	target/release/fanwire-loadtest births
 
 fuzz: ## every reader of outside bytes, fuzzed (FUZZ_SECONDS=300 each; FUZZ_TARGET=line for one)
 	@scripts/fuzz.sh

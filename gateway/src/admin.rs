@@ -1,8 +1,9 @@
-//! The operators' listener: `/metrics`, `/healthz`, `/readyz`.
+//! The operators' listener: `/metrics`, `/healthz`, `/readyz`; with `server.test_hooks` also `/debug/…`.
 
+use crate::hooks::TestHooks;
 use crate::metrics::Sources;
 use crate::transport::Context;
-use crate::transport::reply::{Body, Problem, Reply, method_not_allowed, text};
+use crate::transport::reply::{Body, Problem, Reply, json, method_not_allowed, text};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
@@ -41,6 +42,9 @@ pub async fn serve(listener: tokio::net::TcpListener, sources: Arc<Sources>, con
 
 fn respond(request: &Request<Incoming>, sources: &Arc<Sources>, context: &Context) -> Reply {
     let path = request.uri().path();
+    if let Some(hooks) = context.hooks.as_ref().filter(|_| path.starts_with("/debug/")) {
+        return debug(request, hooks);
+    }
     if !matches!(path, "/metrics" | "/healthz" | "/readyz") {
         return Problem::new(StatusCode::NOT_FOUND, "not_found", "/metrics, /healthz or /readyz").reply();
     }
@@ -56,5 +60,23 @@ fn respond(request: &Request<Incoming>, sources: &Arc<Sources>, context: &Contex
         }
         "/readyz" if context.draining.load(Ordering::Relaxed) => text(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
         _ => text(StatusCode::OK, "ok\n"),
+    }
+}
+
+fn debug(request: &Request<Incoming>, hooks: &TestHooks) -> Reply {
+    let uri = request.uri();
+    match (request.method(), uri.path()) {
+        (&Method::POST, "/debug/block") => {
+            let asked = |name: &str| {
+                let mut pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+                pairs.find_map(|(key, value)| (key == name).then(|| value.parse().ok())?)
+            };
+            match (asked("shard"), asked("ms")) {
+                (Some(shard), Some(ms)) if hooks.block(shard as usize, ms) => text(StatusCode::OK, "ok\n"),
+                _ => Problem::bad("bad_option", "shard: one that there is; ms: at most a minute", "shard").reply(),
+            }
+        }
+        (&Method::GET, "/debug/memory") => json(StatusCode::OK, hooks.memory()),
+        _ => Problem::new(StatusCode::NOT_FOUND, "not_found", "POST /debug/block or GET /debug/memory").reply(),
     }
 }

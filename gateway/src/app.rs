@@ -3,6 +3,7 @@
 use crate::admin;
 use crate::config::Config;
 use crate::history::History;
+use crate::hooks::TestHooks;
 use crate::log::{Epoch, Log, LogLimits};
 use crate::metrics::Sources;
 use crate::sequencer::{self, Sequencer, SequencerCounters, SequencerInputs};
@@ -97,6 +98,7 @@ impl App {
             retry_ms: config.retry_ms,
             page: config.page,
             conformance_echo: config.conformance_echo,
+            hooks: config.test_hooks.then(|| TestHooks::new(config.shards)),
             draining: AtomicBool::new(false),
             places: Places::new(limits),
         });

@@ -16,6 +16,8 @@ pub const GATHER_MAX: usize = 128;
 pub const ENDS_BEYOND_MAX: usize = 64;
 /// Bytes read from one socket in one turn.
 pub const READ_BYTES_MAX: usize = 64 * 1024;
+/// Commands of one connection that are obeyed before the others have their turn.
+pub const COMMANDS_AT_ONCE_MAX: usize = 8;
 /// Answers (pongs, `ok`, errors, echoes) that may wait for a client whose socket takes no bytes. One that goes on asking
 /// without reading is ended.
 pub const ANSWERS_PENDING_MAX: usize = 1_024;
@@ -27,6 +29,8 @@ pub const LINGER_BYTES_MAX: usize = 32 * 1024 * 1024;
 pub const PARTING_EVENTS_MAX: usize = 4_096;
 /// Subscription sets kept though nobody uses them, so that the next poll finds its set made.
 pub const IDLE_SETS_MAX: usize = 1_024;
+/// Filters and topics of those sets in all: a few are large, or many are small.
+pub const IDLE_SETS_WEIGHT_MAX: usize = 256 * 1_024;
 
 /// Caps that an operator may move.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

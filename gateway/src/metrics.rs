@@ -4,6 +4,7 @@ use crate::close::CloseReason;
 use crate::codes::CODES;
 use crate::framing::{Form, Framing};
 use crate::log::Log;
+use crate::memory::Memory;
 use crate::sequencer::SequencerCounters;
 use crate::shard::{LATENCY_BUCKETS_MS, ShardCounters, TRANSPORTS};
 use crate::store::Store;
@@ -65,6 +66,7 @@ impl Collector for Page {
         sequencer(&mut writer, &self.0.sequencer)?;
         log(&mut writer, &self.0.log)?;
         encodings(&mut writer, &self.0.log, &self.0.store)?;
+        memory(&mut writer, Memory::read())?;
         ingest(&mut writer, &self.0)?;
         shards(&mut writer, &self.0.shards)?;
         by_transport(&mut writer, &self.0.shards)?;
@@ -155,6 +157,11 @@ fn encodings(writer: &mut Writer<'_>, log: &Log, store: &Store) -> fmt::Result {
         row(&[("num", "string")], store.snapshots_encoded(true)),
     ];
     writer.counters("snapshots_encoded", "Snapshots encoded because a reader asked", &numbers)
+}
+
+fn memory(writer: &mut Writer<'_>, memory: Memory) -> fmt::Result {
+    writer.gauge("memory_allocated_bytes", "Memory that the gateway uses", memory.allocated)?;
+    writer.gauge("memory_resident_bytes", "Memory that the allocator holds for it", memory.resident)
 }
 
 fn ingest(writer: &mut Writer<'_>, sources: &Sources) -> fmt::Result {

@@ -185,6 +185,29 @@ fn a_snapshot_is_taken_away_before_the_end_is_read() {
     snapshots_before_entries(true);
 }
 
+/// Whoever takes all that is stored for what there is learns how far it has to read the log first, also of a topic that
+/// it does not find any more.
+#[test]
+fn what_is_stored_is_said_to_be_shown() {
+    model(|| {
+        let store = Arc::new(Store::new());
+        let (_log, writer) = Log::new(Epoch::from_bits(1), LogLimits { segments_max: 4, bytes_max: 1 << 20 });
+        let mut sequencer = Sequencer::new(Arc::clone(&store), writer, KindRules::new(Vec::new()), &Limits::default());
+        let mut change = move |change| {
+            sequencer.apply(Update::new(Topic::new("a").unwrap(), None, change), 0).unwrap();
+            sequencer.commit();
+        };
+        change(Change::Patch(Object::new().with("v", 1)));
+        let writing = loom::thread::spawn(move || {
+            change(Change::Patch(Object::new().with("v", 2)));
+            change(Change::Retire);
+        });
+        let found = store.all().next().map_or(Offset(3), |snapshot| snapshot.link.offset);
+        assert!(store.shown() >= found, "{found:?} is not said to be shown");
+        writing.join().unwrap();
+    });
+}
+
 /// The topic is born and changes; then it ends, or changes again.
 fn snapshots_before_entries(ends: bool) {
     let patch = |value: i64| Change::Patch(Object::new().with("v", value));

@@ -14,7 +14,7 @@ use std::thread;
 
 const LOGS: usize = if cfg!(miri) { 2 } else { 12 };
 const READERS: usize = if cfg!(miri) { 2 } else { 3 };
-const ROUNDS: u64 = if cfg!(miri) { 40 } else { 8_000 };
+const ROUNDS: u64 = if cfg!(miri) { 40 } else { 5_000 };
 /// Of every so many entries of a log the last is an end.
 const LIFE: u64 = 7;
 /// Every reader has a framing of its own to ask for.

@@ -11,14 +11,15 @@ use crate::target::{Setting, Target, TargetKind};
 use crate::workload::{Transport, Workload};
 use anyhow::{Context, bail};
 use std::io::{IsTerminal, Write};
+use std::net::SocketAddrV4;
 use std::sync::atomic::Ordering;
 
 /// Time between the last subscriber's snapshot and the first message.
-const LEAD_NS: u64 = 300 * MILLISECOND_NS;
+pub(crate) const LEAD_NS: u64 = 300 * MILLISECOND_NS;
 /// Longest time in which all that was published has to have arrived, after the end.
-const DRAIN_TIME_NS: u64 = 15 * SECOND_NS;
+pub(crate) const DRAIN_TIME_NS: u64 = 15 * SECOND_NS;
 /// How often the fleet's loop looks at the clock when nothing arrives.
-const LOOK_NS: u64 = 50 * MILLISECOND_NS;
+pub(crate) const LOOK_NS: u64 = 50 * MILLISECOND_NS;
 
 /// What one run came to. Rates and CPU are those of the window; the proof covers the whole run.
 #[derive(Debug)]
@@ -101,7 +102,7 @@ pub fn run(
     setting: &Setting,
 ) -> anyhow::Result<Measurement> {
     workload.validate()?;
-    let live = Live { shown: std::io::stderr().is_terminal(), label: format!("{kind} {transport}") };
+    let live = Live::new(format!("{kind} {transport}"));
     // Before the target starts: it pins itself, but must not start on our CPU.
     if !pin(setting.client_cpu) {
         eprintln!("warning: CPU {} is not to be had; nothing is pinned", setting.client_cpu);
@@ -110,7 +111,7 @@ pub fn run(
     let target = Target::start(kind, setting, workload.subscribers)?;
     publisher::give_birth(workload, target.address)?;
     let resident_before = resident_bytes(target.pid())?;
-    let mut fleet = Fleet::open(workload, transport, target.address, |whole| {
+    let mut fleet = Fleet::open(workload, transport, target.address, 0, |whole| {
         live.show(|| format!("{whole} of {} subscribers are open", workload.subscribers));
     })?;
     let resident = resident_bytes(target.pid())?;
@@ -121,19 +122,8 @@ pub fn run(
         messages: workload.messages(),
     };
     let progress = Progress::default();
-    let outcome = std::thread::scope(|scope| {
-        let publishing = std::thread::Builder::new()
-            .name("publisher".into())
-            .spawn_scoped(scope, || publisher::publish(workload, schedule, target.address, &progress))
-            .context("the publisher's thread")?;
-        let outcome = observe(workload, schedule, &target, &mut fleet, &progress, &live);
-        progress.stop.store(true, Ordering::Relaxed);
-        // The first cause is told: a publisher that was refused explains subscribers that wait in vain.
-        let published = publishing.join().unwrap_or_else(|_| bail!("the publisher panicked"));
-        match outcome {
-            Err(error) if error.is::<Violation>() => Err(error),
-            outcome => published.and(outcome),
-        }
+    let outcome = publishing_beside(workload, schedule, target.address, &progress, || {
+        observe(workload, schedule, &target, &mut fleet, &progress, &live)
     });
     live.clear();
     let (before, after) = outcome?;
@@ -159,6 +149,30 @@ pub fn run(
     };
     target.stop()?;
     Ok(measurement)
+}
+
+/// Publishes on a thread of its own while `observe` runs.
+pub(crate) fn publishing_beside<T>(
+    workload: &Workload,
+    schedule: Schedule,
+    target: SocketAddrV4,
+    progress: &Progress,
+    observe: impl FnOnce() -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    std::thread::scope(|scope| {
+        let publishing = std::thread::Builder::new()
+            .name("publisher".into())
+            .spawn_scoped(scope, || publisher::publish(workload, schedule, target, progress))
+            .context("the publisher's thread")?;
+        let outcome = observe();
+        progress.stop.store(true, Ordering::Relaxed);
+        // The first cause is told: a publisher that was refused explains subscribers that wait in vain.
+        let published = publishing.join().unwrap_or_else(|_| bail!("the publisher panicked"));
+        match outcome {
+            Err(error) if error.is::<Violation>() => Err(error),
+            outcome => published.and(outcome),
+        }
+    })
 }
 
 /// Runs the fleet until all has arrived. Returns the readings at the window's ends.
@@ -189,26 +203,30 @@ fn observe(
 }
 
 /// The line on a terminal that shows how it goes.
-struct Live {
+pub(crate) struct Live {
     shown: bool,
     label: String,
 }
 
 impl Live {
-    fn show(&self, text: impl FnOnce() -> String) {
+    pub(crate) fn new(label: String) -> Live {
+        Live { shown: std::io::stderr().is_terminal(), label }
+    }
+
+    pub(crate) fn show(&self, text: impl FnOnce() -> String) {
         if self.shown {
             let _ = write!(std::io::stderr(), "\r\x1b[K{}: {}", self.label, text());
         }
     }
 
-    fn clear(&self) {
+    pub(crate) fn clear(&self) {
         if self.shown {
             let _ = write!(std::io::stderr(), "\r\x1b[K");
         }
     }
 
     /// Runs the fleet until `until_ns`, with a word each second.
-    fn run_until(&self, until_ns: u64, fleet: &mut Fleet, progress: &Progress) -> anyhow::Result<()> {
+    pub(crate) fn run_until(&self, until_ns: u64, fleet: &mut Fleet, progress: &Progress) -> anyhow::Result<()> {
         let (mut shown_ns, mut shown) = (now_ns(), fleet.tally.deliveries);
         loop {
             let now = now_ns();

@@ -25,6 +25,12 @@ pub fn write_line(kind: Kind, topic: &str, stamp: Stamp, data_bytes: usize, out:
     out.extend_from_slice(b"}\n");
 }
 
+/// Appends the line that ends a topic.
+pub fn write_retirement(topic: &str, out: &mut Vec<u8>) {
+    // Writing to a Vec cannot fail.
+    let _ = writeln!(out, r#"{{"topic":"{topic}","retire":true}}"#);
+}
+
 fn write_data(Stamp { k, sent_ns }: Stamp, data_bytes: usize, out: &mut Vec<u8>) {
     let start = out.len();
     let _ = write!(out, r#"{{"k":{k},"sent":{sent_ns},"pad":""#);

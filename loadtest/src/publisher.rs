@@ -29,13 +29,13 @@ const BIRTHS_AT_ONCE: usize = 256;
 
 /// A `POST /v1/publish` whose body has not ended.
 #[derive(Debug)]
-struct Stream {
+pub(crate) struct Stream {
     socket: TcpStream,
     chunk: Vec<u8>,
 }
 
 impl Stream {
-    fn open(target: SocketAddrV4) -> anyhow::Result<Stream> {
+    pub(crate) fn open(target: SocketAddrV4) -> anyhow::Result<Stream> {
         let socket = TcpStream::connect(target).context("the publisher cannot connect")?;
         socket.set_nodelay(true)?;
         socket.set_read_timeout(Some(STALL_TIME))?;
@@ -48,7 +48,7 @@ impl Stream {
         Ok(stream)
     }
 
-    fn send(&mut self, lines: &[u8]) -> anyhow::Result<()> {
+    pub(crate) fn send(&mut self, lines: &[u8]) -> anyhow::Result<()> {
         self.chunk.clear();
         write!(self.chunk, "{:x}\r\n", lines.len())?;
         self.chunk.extend_from_slice(lines);
@@ -57,7 +57,7 @@ impl Stream {
     }
 
     /// Ends the body. Returns how many lines the target says that it accepted.
-    fn finish(mut self) -> anyhow::Result<u64> {
+    pub(crate) fn finish(mut self) -> anyhow::Result<u64> {
         self.socket.write_all(b"0\r\n\r\n").context("the end of publishing")?;
         let mut answer = Vec::new();
         let mut buffer = [0; 16 * 1024];

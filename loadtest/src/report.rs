@@ -66,7 +66,7 @@ pub struct Latency {
 }
 
 impl Latency {
-    fn of(histogram: &Histogram<u64>) -> Latency {
+    pub(crate) fn of(histogram: &Histogram<u64>) -> Latency {
         let at = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e6;
         Latency { p50: at(0.5), p90: at(0.9), p99: at(0.99), p99_9: at(0.999), max: histogram.max() as f64 / 1e6 }
     }
@@ -219,7 +219,7 @@ pub struct Comparison {
     pub fanwire: Vec<Report>,
 }
 
-/// Gateway over floor, pair by pair.
+/// One figure of each pair of runs over the other.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Ratio {
     pub median: f64,
@@ -229,7 +229,11 @@ pub struct Ratio {
 
 impl Ratio {
     fn of(floor: &[Report], fanwire: &[Report], value: impl Fn(&Report) -> f64) -> Ratio {
-        let mut ratios: Vec<f64> = floor.iter().zip(fanwire).map(|(a, b)| value(b) / value(a)).collect();
+        Ratio::over(floor.iter().zip(fanwire).map(|(a, b)| value(b) / value(a)).collect())
+    }
+
+    /// The median and the spread of ratios.
+    pub fn over(mut ratios: Vec<f64>) -> Ratio {
         ratios.sort_by(f64::total_cmp);
         let middle = ratios.len() / 2;
         let median = match ratios.len() {

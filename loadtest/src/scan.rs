@@ -8,12 +8,20 @@ pub struct Message<'a> {
     /// `t`.
     pub kind: &'a [u8],
     pub topic: &'a [u8],
+    /// The topic's number, of a snapshot.
+    pub n: Option<u64>,
     pub from: Option<u64>,
     pub seq: Option<u64>,
     /// `o`.
     pub offset: Option<u64>,
     pub why: &'a [u8],
     pub lost: Option<Lost>,
+    /// Of an `at`.
+    pub cursor: &'a [u8],
+    pub full: bool,
+    /// Of a `hello`.
+    pub id: &'a [u8],
+    pub epoch: &'a [u8],
     /// Of an `error` or a `bye`.
     pub code: &'a [u8],
     /// The JSON of `data`.
@@ -58,6 +66,11 @@ fn note<'a>(message: &mut Message<'a>, key: &[u8], value: &'a [u8]) {
     match key {
         b"t" => message.kind = value,
         b"topic" => message.topic = value,
+        b"n" => message.n = whole(value),
+        b"cursor" => message.cursor = value,
+        b"full" => message.full = value == b"true",
+        b"id" => message.id = value,
+        b"epoch" => message.epoch = value,
         b"from" => message.from = whole(value),
         b"seq" => message.seq = whole(value),
         b"o" => message.offset = whole(value),

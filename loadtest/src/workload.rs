@@ -73,6 +73,22 @@ pub struct Workload {
 }
 
 impl Workload {
+    /// 1,000 subscribers of one event topic.
+    pub fn of_one_topic() -> Workload {
+        Workload {
+            subscribers: 1_000,
+            topics: 1,
+            per_subscriber: 1,
+            rate: 100,
+            burst: 1,
+            kind: Kind::Event,
+            data_bytes: 120,
+            warmup: 2,
+            seconds: 10,
+            seed: 1,
+        }
+    }
+
     pub fn validate(&self) -> anyhow::Result<()> {
         let Workload { subscribers, topics, per_subscriber, rate, burst, seconds, .. } = *self;
         ensure!((1..=SUBSCRIBERS_MAX).contains(&subscribers), "--subscribers is 1 to {SUBSCRIBERS_MAX}");

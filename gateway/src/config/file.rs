@@ -30,6 +30,7 @@ pub struct ServerSection {
     pub origins: Vec<String>,
     pub page: bool,
     pub conformance_echo: bool,
+    pub test_hooks: bool,
 }
 
 impl Default for ServerSection {
@@ -45,6 +46,7 @@ impl Default for ServerSection {
             origins: Vec::new(),
             page: true,
             conformance_echo: false,
+            test_hooks: false,
         }
     }
 }

@@ -47,6 +47,7 @@ pub struct Config {
     pub origins: Origins,
     pub page: bool,
     pub conformance_echo: bool,
+    pub test_hooks: bool,
     pub publish: PublishSettings,
     pub kinds: KindRules,
     pub feeds: Vec<Feed>,
@@ -112,6 +113,7 @@ fn validate(file: File) -> Result<Config, Vec<String>> {
         origins: Origins { permitted: server.origins },
         page: server.page,
         conformance_echo: server.conformance_echo,
+        test_hooks: server.test_hooks,
         publish: PublishSettings {
             open_to_loopback: publish.open_to_loopback,
             token: Some(publish.token).filter(|token| !token.is_empty()),

@@ -3,6 +3,7 @@
 use super::recuts::Recuts;
 use super::{Entry, EntryKind, Epoch, Link, Offset, Position, Segment, SegmentDraft};
 use crate::framing::Framing;
+use crate::mutation::{self, Mutation};
 use crate::sync::{AtomicU64, Slot, spin_loop};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -116,7 +117,8 @@ impl Log {
     pub fn entries_after(&self, cursor: Offset, newest: Link, most: usize) -> Option<Vec<Link>> {
         let mut found = Vec::new();
         let mut at = Some(newest);
-        while let Some(link) = at.filter(|link| link.offset > cursor) {
+        let from = Offset(cursor.0 - u64::from(cursor.0 > 0 && mutation::on(Mutation::EntryRepeated)));
+        while let Some(link) = at.filter(|link| link.offset > from) {
             if found.len() == most {
                 return None;
             }

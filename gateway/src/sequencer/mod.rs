@@ -13,6 +13,7 @@ pub use run::{Publish, PublishOutcome, SequencerCounters, SequencerInputs, run};
 use crate::framing::Draft;
 use crate::limits::Limits;
 use crate::log::{EntryKind, Link, LogWriter, Offset, SegmentDraft, Seq, TopicId};
+use crate::mutation::{self, Mutation};
 use crate::store::{Content, Event, Kind, Snapshot, Store};
 use feeds::model::{Change, Object, Topic, Update, merge};
 use record::Record;
@@ -138,6 +139,9 @@ impl Sequencer {
 
     /// The first half of a commit.
     pub fn store_snapshots(&mut self) {
+        if let Some(last) = self.draft.len().checked_sub(1) {
+            self.store.begin(self.log.next_offset(last));
+        }
         for id in std::mem::take(&mut self.touched) {
             let record = &mut self.records[id.index()];
             record.touched = false;
@@ -332,7 +336,8 @@ impl Sequencer {
         let birth = self.log.next_offset(self.draft.len());
         let known = self.by_name.get(topic.as_str()).copied();
         let id = known.or_else(|| self.free.pop()).unwrap_or_else(|| self.store.add_slot());
-        let newest = if known.is_some() { self.records[id.index()].newest } else { None };
+        let is_linked = known.is_some() && !mutation::on(Mutation::RebirthUnlinked);
+        let newest = if is_linked { self.records[id.index()].newest } else { None };
         let record = Record::born(Arc::clone(topic.shared()), kind, keep, birth, newest);
         if id.index() == self.records.len() {
             self.records.push(record);

@@ -4,7 +4,8 @@ use super::backlog::{Basis, Owed, Waiting};
 use super::connection::Wire;
 use super::core::Core;
 use crate::framing::message::Why;
-use crate::log::{Cursor, Link, Offset, TopicId};
+use crate::log::{Cursor, EntryKind, Link, Offset, TopicId};
+use crate::mutation::{self, Mutation};
 use std::collections::BTreeSet;
 
 /// The answer, as of the shard's position.
@@ -46,11 +47,13 @@ impl<W: Wire> Core<W> {
     /// Answers for `topics`. Call [`Core::settle`] before, so that the position is at the log's end.
     pub(super) fn answer(&self, topics: &BTreeSet<TopicId>, cursor: Option<&Cursor>) -> Answer {
         let Some(cursor) = cursor else { return self.snapshots_of(topics, Why::Subscribe, Basis::Nothing, false) };
-        let foreign = cursor.epoch != *self.log.epoch() || cursor.offset > self.log.end();
+        let other_epoch = cursor.epoch != *self.log.epoch() && !mutation::on(Mutation::ForeignEpochTrusted);
+        let foreign = other_epoch || cursor.offset > self.log.end();
         if foreign {
             return self.snapshots_of(topics, Why::Resume, Basis::Unknown, true);
         }
-        if cursor.offset < self.log.gone_evicted().max(self.known_from) {
+        let is_told_full = cursor.offset < self.log.gone_evicted().max(self.known_from);
+        if is_told_full && !mutation::on(Mutation::EvictedEndForgotten) {
             return self.snapshots_of(topics, Why::Resume, Basis::Stated(cursor.offset), true);
         }
         self.changes_since(topics, cursor.offset)
@@ -86,6 +89,11 @@ impl<W: Wire> Core<W> {
                     answer.snapshots.push((id, waiting));
                 }
             }
+        }
+        let ends = answer.entries.iter().filter(|(_, owed)| owed.kind == EntryKind::Gone).count();
+        if ends > self.settings.limits.pending_entries_max {
+            // A stream that is owed so many is closed as `too_far_behind`, and would come back with the same cursor.
+            return self.snapshots_of(topics, Why::Resume, Basis::Stated(cursor), true);
         }
         answer.entries.sort_unstable_by_key(|(offset, _)| *offset);
         answer

@@ -3,6 +3,7 @@
 
 use crate::framing::message::Why;
 use crate::log::{EntryKind, Offset, Position, Seq, TopicId};
+use crate::mutation::{self, Mutation};
 use bytes::Bytes;
 use smallvec::SmallVec;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -109,6 +110,7 @@ impl Backlog {
     /// Entries state cursors only while no snapshot and no `at` is due.
     pub fn is_live(&self) -> bool {
         self.waiting.is_empty() && self.joining.is_empty() && self.owes_at.is_none()
+            || mutation::on(Mutation::LiveTooSoon)
     }
 
     /// The `at` that is due now that everything else is written, and whether it says `full`.
@@ -138,8 +140,10 @@ impl Backlog {
     pub fn lag(&mut self) {
         // An end ends the wait that an entry before it began here; a wait from before is for a later life.
         let mut begun = HashSet::new();
+        let mut lowered = HashMap::new();
         for item in std::mem::take(&mut self.pending) {
             match item {
+                Item::Gone(_) if mutation::on(Mutation::LagDropsEnds) => continue,
                 Item::Entry(owed) => {
                     // Until a full answer has ended, the reader may hold a former life of what is born meanwhile.
                     let basis = match owed.kind {
@@ -149,10 +153,19 @@ impl Backlog {
                     self.joining.remove(&owed.topic);
                     if self.wait(owed.topic, Waiting::newest(Why::Lag, basis)) {
                         begun.insert(owed.topic);
+                    } else if !begun.contains(&owed.topic)
+                        && let Some(before) = self.lower(owed.topic, owed.seq_before())
+                    {
+                        lowered.entry(owed.topic).or_insert(before);
                     }
                     continue;
                 }
                 Item::Gone(ref gone) if begun.remove(&gone.topic) => self.stop_waiting(gone.topic),
+                Item::Gone(ref gone) => {
+                    if let Some(before) = lowered.remove(&gone.topic) {
+                        self.waiting.insert(gone.topic, before);
+                    }
+                }
                 _ => {}
             }
             self.pending.push_back(item);
@@ -183,6 +196,19 @@ impl Backlog {
         vacant.insert(waiting);
         self.line.push_back(topic);
         true
+    }
+
+    /// A topic waits on the ground that the reader would be given entries that it will not be given: what it is told is
+    /// counted from before them. Returns how it waited until now, if that changed.
+    fn lower(&mut self, topic: TopicId, seq: Seq) -> Option<Waiting> {
+        let waiting = self.waiting.get_mut(&topic)?;
+        match waiting.basis {
+            Basis::Delivered(counted) if counted > seq => {
+                let lower = Waiting { basis: Basis::Delivered(seq), ..*waiting };
+                Some(std::mem::replace(waiting, lower))
+            }
+            _ => None,
+        }
     }
 
     /// The topic's class changed: its newest state is to be told, not that of a tick.
@@ -219,12 +245,18 @@ impl Backlog {
         self.stop_snapshots();
     }
 
-    /// Drops the line of waiting topics and the `at` after it.
+    /// Drops the line of waiting topics: the connection ends. It is not whole any more, and the `at` that would make it so
+    /// stays owed: what is still written states no cursor.
     pub fn stop_snapshots(&mut self) {
+        if !self.is_live() {
+            self.owes_at.get_or_insert(false);
+        }
+        if mutation::on(Mutation::DrainStatesCursors) {
+            self.owes_at = None;
+        }
         self.line.clear();
         self.waiting.clear();
         self.joining.clear();
-        self.take_at();
     }
 
     /// The topic got its snapshot, died, or is not wanted any more.

@@ -12,6 +12,7 @@ use crate::framing::message::{Why, bye, error, gone, hello};
 use crate::framing::{Form, Framing, websocket, wrap};
 use crate::limits::{ANSWERS_PENDING_MAX, Limits, TooManyTopics};
 use crate::log::{Entry, Link, Log, Offset, Reader, Segment, TopicId};
+use crate::mutation::{self, Mutation};
 use crate::store::Store;
 use bytes::Bytes;
 use slab::Slab;
@@ -45,7 +46,8 @@ pub struct Core<W> {
     reader: Reader,
     /// Everything up to here was read and handed out.
     pub(super) position: Offset,
-    /// Older cursors get everything anew: this shard does not know what died before.
+    /// Older cursors get everything anew: this shard does not know what died before. For a moment after it was overtaken the
+    /// position is before that too, and no cursor may be stated.
     pub(super) known_from: Offset,
     pub(super) index: Index,
     pub(super) sets: Sets,
@@ -271,9 +273,14 @@ impl<W: Wire> Core<W> {
         let old = std::mem::take(&mut self.index);
         // The head first, then the snapshots: what comes between is read again from the log, and nothing is missed.
         (self.reader, self.position) = self.log.reader_at_head();
-        self.known_from = self.position;
         for snapshot in self.store.all() {
             self.index.learn(&snapshot);
+        }
+        // Invariant CURSOR-TRUE: of a topic whose end is in the store but not in the log yet, the table knows nothing, though it
+        // lives at the position. So the table is true from where the log says what the store shows.
+        self.known_from = self.position.max(self.store.shown());
+        if mutation::on(Mutation::OvertakenShardTrusted) {
+            self.known_from = Offset(0);
         }
         self.sets.recover(&mut self.index);
         self.resync_all(&old, now_ms);
@@ -338,10 +345,12 @@ impl<W: Wire> Core<W> {
             linger_ms: 0,
             limited: false,
             set: None,
+            told_from: Offset(0),
             member: 0,
             errors: 0,
             commands: Default::default(),
             heard_s: (now_ms / 1_000) as u32,
+            asked: 0,
             closing: None,
             lingering: false,
             backlog: None,

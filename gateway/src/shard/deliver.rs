@@ -12,12 +12,16 @@ use crate::framing::message::{Lost, Why, at, cursor, snapshot};
 use crate::framing::{Form, Framing, websocket, wrap};
 use crate::limits::{ENDS_BEYOND_MAX, LINGER_BYTES_MAX, TURN_BYTES_MAX};
 use crate::log::TopicId;
+use crate::mutation::{self, Mutation};
 use crate::store::{Content, Snapshot};
 use bytes::Bytes;
 use slab::Slab;
 use smallvec::SmallVec;
 use std::io;
 use std::sync::Arc;
+
+/// Turns that a connection gets before it counts as too far behind: enough for all that one pass brings.
+const TURNS_BEYOND_MAX: usize = 16;
 
 impl<W: Wire> Core<W> {
     /// Hands out the entries of the pass: every member of a marked set is written to once, or has them queued.
@@ -56,7 +60,9 @@ impl<W: Wire> Core<W> {
                 self.end(member, CloseReason::PeerGone);
             }
             for member in ended.beyond {
-                self.close(member, CloseReason::TooFarBehind, None);
+                if self.stays_beyond(member, now_ms) {
+                    self.close(member, CloseReason::TooFarBehind, None);
+                }
             }
         }
         // The buffers go back, so that the next pass allocates nothing.
@@ -89,6 +95,19 @@ impl<W: Wire> Core<W> {
         set.stated = through;
         let cursor = cursor(self.log.epoch(), through);
         wrap(form, &at(&cursor, false), Some(&cursor))
+    }
+
+    /// Whether a connection is owed more ends of topics than may be, now that it had its turn: a pass may bring thousands
+    /// at once to one that is owed a snapshot or an `at`, and takes all that it is given.
+    fn stays_beyond(&mut self, key: ConnKey, now_ms: i64) -> bool {
+        for _ in 0..TURNS_BEYOND_MAX {
+            if !self.drive(key, now_ms) {
+                break;
+            }
+        }
+        let most = self.settings.limits.pending_entries_max + ENDS_BEYOND_MAX;
+        let backlog = self.connections.get(key.0).and_then(|connection| connection.backlog.as_ref());
+        backlog.is_some_and(|backlog| backlog.gones > most)
     }
 
     fn end(&mut self, key: ConnKey, reason: CloseReason) {
@@ -131,10 +150,15 @@ impl<W: Wire> Core<W> {
             } else if let Some(reason) = closing {
                 self.end(key, reason);
                 return false;
-            } else if let Some(set) = connection.set.filter(|set| !self.sets.get(*set).owed.is_empty()) {
+            } else if let Some(set) = connection.set.filter(|set| !self.sets.get(*set).owed.is_empty())
+                && !mutation::on(Mutation::LingerPassedOver)
+            {
                 // Held back by its latency budget: it comes before any snapshot and before any `at`.
                 self.hand_out_to_set(set, None, now_ms);
                 continue;
+            } else if self.position < self.known_from {
+                // The topic table is ahead of the log: the segment is on its way.
+                return true;
             } else if let Some((topic, waiting)) = backlog.first_waiting() {
                 match self.next_snapshot(key, topic, waiting) {
                     Next::Hold => return true,
@@ -145,8 +169,10 @@ impl<W: Wire> Core<W> {
                 // Whole at the next tick.
                 return false;
             } else if let Some(full) = backlog.take_at() {
-                self.push_at(key, full);
-                continue;
+                if self.push_at(key, full) {
+                    continue;
+                }
+                return false;
             } else {
                 connection.backlog = None;
                 return false;
@@ -177,13 +203,23 @@ impl<W: Wire> Core<W> {
     }
 
     /// Queues the `at` of a connection that was delivered everything that its classes have ticked.
-    fn push_at(&mut self, key: ConnKey, full: bool) {
-        let Some(connection) = self.connections.get_mut(key.0).filter(|connection| !connection.limited) else { return };
+    /// False if the connection has to wait for a tick: a class has changes to tell from before the connection was told its
+    /// topics, and a cursor from before then would bring back what it was never told.
+    fn push_at(&mut self, key: ConnKey, full: bool) -> bool {
+        let Some(connection) = self.connections.get_mut(key.0).filter(|connection| !connection.limited) else {
+            return true;
+        };
         let through = connection.set.map_or(self.position, |set| self.through(self.sets.get(set)));
-        let cursor = cursor(self.log.epoch(), through);
         let connection = &mut self.connections[key.0];
+        if through < connection.told_from {
+            connection.backlog().owes_at = Some(full);
+            self.sets.classes.joiners.push(key);
+            return false;
+        }
+        let cursor = cursor(self.log.epoch(), through);
         let message = wrap(connection.framing.form, &at(&cursor, full), Some(&cursor));
         connection.backlog().push_control(message);
+        true
     }
 
     /// The snapshot that the topic at the head of the line gets, if it can be told now.
@@ -205,7 +241,9 @@ impl<W: Wire> Core<W> {
         // Invariant SNAPSHOT-FIRST: one that is newer than what this shard has read is held until it has read that far;
         // a topic that died meanwhile tells so in the log.
         match self.store.load(topic) {
-            Some(snapshot) if snapshot.link.offset <= self.position => Next::Ready(snapshot),
+            Some(snapshot) if snapshot.link.offset <= self.position || mutation::on(Mutation::SnapshotNotHeld) => {
+                Next::Ready(snapshot)
+            }
             _ => Next::Hold,
         }
     }
@@ -268,7 +306,8 @@ fn share_out<W: Wire>(
                 Written::All => {
                     ShardCounters::add(&counters.deliveries[connection.transport as usize], share.len() as u64);
                 }
-                Written::Short(taken) => spill(connection, share, taken, counters),
+                // In the framing that was written: the connection's own may be another already, if it is about to leave.
+                Written::Short(taken) => spill(connection, share, set.terms.framing, taken, counters),
                 Written::Dead => fared.dead.push(member),
             }
             continue;
@@ -307,7 +346,10 @@ pub(super) fn lost_of(snap: &Snapshot, waiting: Waiting) -> Lost {
         Basis::Unknown => Lost::Unknown,
         // A seq from before this birth is of a former life, of whose end nothing is known here.
         Basis::Delivered(seq) if seq.0 + 1 < snap.n => Lost::Unknown,
-        Basis::Delivered(seq) => Lost::Count(snap.from.0.saturating_sub(seq.0)),
+        Basis::Delivered(seq) => {
+            let had = seq.0 + u64::from(mutation::on(Mutation::LostMiscounted));
+            Lost::Count(snap.from.0.saturating_sub(had))
+        }
         // Born after the reader's cursor: it may hold a former life of the name, of which events may be missing.
         Basis::Stated(offset) if snap.n > offset.0 => Lost::Unknown,
         Basis::Stated(offset) => {

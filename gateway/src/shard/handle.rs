@@ -39,6 +39,7 @@ impl Wire for Socket {
 /// One shard, as its own thread sees it. Nothing of it is shared with other threads but the wake-up and the counters.
 #[derive(Debug)]
 pub struct Shard {
+    pub(super) index: usize,
     pub(super) core: RefCell<Core<Socket>>,
     pub(super) context: Arc<Context>,
     pub(super) registry: Registry,
@@ -69,6 +70,13 @@ impl Shard {
         if drain.wait_for(|phase| *phase >= Phase::Refusing).await.is_err() {
             // Nobody is left who could end it.
             std::future::pending().await
+        }
+    }
+
+    /// SLOW-ALONE is tried by a shard that does nothing for a while (`server.test_hooks`).
+    pub(super) fn block_if_asked(&self) {
+        if let Some(hooks) = &self.context.hooks {
+            hooks.block_if_asked(self.index);
         }
     }
 
@@ -150,8 +158,10 @@ impl Shard {
             core.send(key, &error(None, "topics_limit", &refused.to_string(), Some("topics")), None);
             core.close(key, CloseReason::Error, None);
         }
-        if let Err(reason) = websocket::hear(&mut core, key, read_ahead, now_ms) {
-            core.close(key, reason, None);
+        let mut rest = read_ahead;
+        while !heard(&mut core, key, rest, now_ms) {
+            // It came with the head, so it is not much.
+            rest = &[];
         }
         if self.is_draining() {
             core.drain(key, RETURN_MS_MIN);
@@ -163,6 +173,10 @@ impl Shard {
 
     /// Reads what a socket has, a bounded share of it. False if more may be there.
     pub(super) fn read(&self, core: &mut Core<Socket>, key: ConnKey, buffer: &mut [u8], now_ms: i64) -> bool {
+        // BOUNDED: nothing is read on top of what was not heard yet.
+        if !heard(core, key, &[], now_ms) {
+            return false;
+        }
         let mut budget = READ_BYTES_MAX;
         while budget > 0 {
             let Some(connection) = core.connection(key) else { return true };
@@ -174,8 +188,8 @@ impl Shard {
                 }
                 Ok(count) => {
                     budget = budget.saturating_sub(count);
-                    if let Err(reason) = websocket::hear(core, key, &buffer[..count], now_ms) {
-                        core.close(key, reason, None);
+                    if !heard(core, key, &buffer[..count], now_ms) {
+                        return false;
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return true,
@@ -188,6 +202,14 @@ impl Shard {
         }
         false
     }
+}
+
+/// Lets a connection hear what was read. False if there is more to hear, in another turn.
+fn heard(core: &mut Core<Socket>, key: ConnKey, read: &[u8], now_ms: i64) -> bool {
+    websocket::hear(core, key, read, now_ms).unwrap_or_else(|reason| {
+        core.close(key, reason, None);
+        true
+    })
 }
 
 /// An HTTP connection that a drain waits for.

@@ -72,15 +72,97 @@ impl Heartbeats {
         }
         if matches!(connection.peer, Peer::WebSocket(_) | Peer::Echo(_)) {
             let silent_ms = now_ms - i64::from(connection.heard_s) * 1_000;
-            // Only who was asked is judged: one that is behind gets no pings piled up, and is judged by its stall.
+            // Only who was asked is judged: one that is behind gets no pings piled up, and is judged by its stall; and after a
+            // stall of our own nobody has been.
+            let asked_enough = i64::from(connection.asked) >= SILENT_HEARTBEATS_MAX;
             if connection.backlog.is_some() {
                 connection.heard_s = (now_ms / 1_000) as u32;
-            } else if silent_ms > SILENT_HEARTBEATS_MAX * self.interval_ms + 1_000 {
+            } else if asked_enough && silent_ms > SILENT_HEARTBEATS_MAX * self.interval_ms + 1_000 {
                 return core.close(key, CloseReason::PingTimeout, None);
             } else {
+                connection.asked = connection.asked.saturating_add(1);
                 core.send_raw(key, websocket::frame(websocket::PING, b""));
             }
         }
         core.state_cursor(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::connection::Connection;
+    use super::super::core::Paces;
+    use super::super::counters::Transport;
+    use super::*;
+    use crate::framing::Framing;
+    use crate::limits::Limits;
+    use crate::log::{Epoch, Log, LogLimits};
+    use crate::store::Store;
+    use std::io::{self, IoSlice};
+    use std::sync::Arc;
+
+    struct Sink;
+
+    impl Wire for Sink {
+        fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+            Ok(pieces.iter().map(|piece| piece.len()).sum())
+        }
+    }
+
+    /// One WebSocket subscriber of a shard that beats once a second.
+    struct World {
+        core: Core<Sink>,
+        heartbeats: Heartbeats,
+        key: ConnKey,
+    }
+
+    impl World {
+        fn new() -> World {
+            let settings = CoreSettings {
+                heartbeat_ms: 1_000,
+                poll_gather_ms: 0,
+                paces: Paces::default(),
+                limits: Limits::default(),
+            };
+            let (log, _) = Log::new(Epoch::from_bits(1), LogLimits { segments_max: 2, bytes_max: 1_024 });
+            let mut heartbeats = Heartbeats::new(&settings);
+            let mut core = Core::new(Arc::new(Store::new()), log, settings, Arc::default(), (0, 1));
+            let (peer, transport) = (Peer::WebSocket(None), Transport::WebSocket);
+            let key = core.open(Sink, peer, transport, Framing::default(), Vec::new(), 0);
+            heartbeats.add(key, ConnId(1), 0);
+            core.serve_ready(0);
+            World { core, heartbeats, key }
+        }
+
+        fn connection(&mut self) -> &mut Connection<Sink> {
+            self.core.connection(self.key).unwrap()
+        }
+
+        fn beat_at(&mut self, now_ms: i64) -> Option<CloseReason> {
+            self.heartbeats.tick(&mut self.core, now_ms);
+            self.core.serve_ready(now_ms);
+            self.connection().closing
+        }
+    }
+
+    #[test]
+    fn one_that_does_not_answer_is_closed() {
+        let mut world = World::new();
+        for second in 1..=4 {
+            assert_eq!(world.beat_at(second * 1_000), None, "second {second}");
+        }
+        assert_eq!(world.beat_at(5_000), Some(CloseReason::PingTimeout));
+    }
+
+    /// The shard stood still for a minute: its subscribers were not asked, and cannot have answered.
+    #[test]
+    fn one_that_was_not_asked_stays() {
+        let mut world = World::new();
+        assert_eq!(world.beat_at(1_000), None);
+        (world.connection().heard_s, world.connection().asked) = (1, 0);
+        for second in 60..63 {
+            assert_eq!(world.beat_at(second * 1_000), None, "second {second}");
+        }
+        assert_eq!(world.beat_at(63_000), Some(CloseReason::PingTimeout), "three pings later it was");
     }
 }

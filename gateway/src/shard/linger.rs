@@ -41,7 +41,14 @@ impl Lingers {
         if budget.sets.is_empty() {
             (budget.due_ms, budget.oldest) = (next_multiple(now_ms, linger_ms.into()), segment);
         }
+        budget.oldest = budget.oldest.min(segment);
         budget.sets.push(set);
+    }
+
+    /// A set that waits is owed an entry of an older segment too: what is told before the end of a throttled topic.
+    pub fn keep(&mut self, linger_ms: u32, segment: u64) {
+        let budget = self.budgets.iter_mut().find(|budget| budget.linger_ms == linger_ms);
+        budget.into_iter().for_each(|budget| budget.oldest = budget.oldest.min(segment));
     }
 
     pub fn next_due(&self) -> Option<i64> {

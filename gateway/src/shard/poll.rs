@@ -13,6 +13,7 @@ use crate::framing::message::{at, cursor, name};
 use crate::framing::{Form, Framing};
 use crate::limits::TooManyTopics;
 use crate::log::{Cursor, Offset};
+use crate::mutation::{self, Mutation};
 use crate::store::Snapshot;
 use bytes::Bytes;
 use slab::Slab;
@@ -126,6 +127,9 @@ impl<W: Wire> Core<W> {
         let question = (self.sets.get(set).serial, from.cloned(), as_of);
         if let Some(body) = self.bodies.find(&question) {
             return PollAnswer::Body(body);
+        }
+        if self.position < self.known_from {
+            return PollAnswer::Hold;
         }
         let answer = self.answer(&self.sets.get(set).topics, from);
         let nothing = answer.entries.is_empty() && answer.snapshots.is_empty() && !answer.full;
@@ -268,7 +272,8 @@ impl<W: Wire> Core<W> {
             push_message(&mut messages, &[entry]);
             to = *offset;
         }
-        let cut = may_cut && answer.entries.last().is_some_and(|(last, _)| *last > to);
+        let is_whole = mutation::on(Mutation::CutBodyCalledWhole);
+        let cut = may_cut && !is_whole && answer.entries.last().is_some_and(|(last, _)| *last > to);
         if cut {
             ShardCounters::add(&self.counters.polls_cut, 1);
         } else {

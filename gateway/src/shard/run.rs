@@ -90,6 +90,7 @@ pub fn spawn(
             let numbers = (settings.index as u64, settings.shards as u64);
             let core = Core::new(store, log, settings.core, Arc::clone(&counters), numbers);
             let shard = Rc::new(Shard {
+                index: settings.index,
                 core: RefCell::new(core),
                 context,
                 registry: poll.registry().try_clone()?,
@@ -185,6 +186,7 @@ async fn turn_until_drained(
             () = shard.wake.notified() => ShardCounters::add(&shard.counters.wakes, 1),
             () = shard.kick.notified() => {}
             () = &mut timer => {
+                shard.block_if_asked();
                 let next = tick(shard, steady_ms());
                 timer.as_mut().reset(Instant::now() + next);
             }

@@ -10,7 +10,7 @@ use super::index::{Index, Indexed};
 use super::linger::Lingers;
 use super::poll::Waiters;
 use crate::framing::Framing;
-use crate::limits::{IDLE_SETS_MAX, LINGER_ENTRIES_MAX, TooManyTopics};
+use crate::limits::{IDLE_SETS_MAX, IDLE_SETS_WEIGHT_MAX, LINGER_ENTRIES_MAX, TooManyTopics};
 use crate::log::{Offset, TopicId};
 use feeds::model::Pattern;
 use slab::Slab;
@@ -54,6 +54,10 @@ pub struct Set {
     pub stated: Offset,
     /// How many of its topics are alive.
     pub live: usize,
+    /// `Some(weight)`: it stands in the line of unused sets. One that is used again may stay there until it is looked at.
+    idle: Option<usize>,
+    /// It was used since it stands there.
+    used_since: bool,
     /// It stands in the line of its latency budget.
     lingers: bool,
     /// A topic that it should cover was born beyond the cap: it is not complete, and nobody may join it.
@@ -82,8 +86,9 @@ pub struct Sets {
     by_terms: HashMap<Terms, SetKey>,
     exact: HashMap<Pattern, Vec<SetKey>>,
     wild: HashMap<Pattern, Vec<SetKey>>,
-    /// Sets that fell out of use, oldest first; some may be in use again.
+    /// Sets that fell out of use, oldest first, each once; some may be in use again.
     idle: VecDeque<SetKey>,
+    idle_weight: usize,
     /// Sets that are owed entries and handed them at the end of the pass.
     pub marked: Vec<SetKey>,
     pub lingers: Lingers,
@@ -140,6 +145,8 @@ impl Sets {
             owes_at: false,
             stated: Offset(0),
             live: 0,
+            idle: None,
+            used_since: false,
             lingers: false,
             limited: false,
         };
@@ -258,6 +265,9 @@ impl Sets {
             if !std::mem::replace(&mut set.lingers, true) {
                 self.lingers.wait(key, set.terms.linger_ms, owed.position.segment, now_ms);
             }
+            if set.owed.last().is_some_and(|last| last.position.segment > owed.position.segment) {
+                self.lingers.keep(set.terms.linger_ms, owed.position.segment);
+            }
             if set.owed.len() == LINGER_ENTRIES_MAX {
                 self.marked.push(key);
             }
@@ -297,13 +307,36 @@ impl Sets {
             set.ticked.clear();
         }
         if !set.in_use() {
-            self.idle.push_back(key);
+            self.put_aside(key);
         }
-        while self.idle.len() > IDLE_SETS_MAX {
-            let Some(oldest) = self.idle.pop_front() else { break };
-            if self.sets.get(oldest.0 as usize).is_some_and(|set| !set.in_use()) && !self.idle.contains(&oldest) {
-                self.drop_set(oldest, index);
-            }
+        while self.idle.len() > IDLE_SETS_MAX || self.idle_weight > IDLE_SETS_WEIGHT_MAX {
+            self.look_at_oldest(index);
+        }
+    }
+
+    fn put_aside(&mut self, key: SetKey) {
+        let set = &mut self.sets[key.0 as usize];
+        if set.idle.is_some() {
+            set.used_since = true;
+            return;
+        }
+        let weight = set.terms.filters.iter().count() + set.topics.len();
+        set.idle = Some(weight);
+        self.idle_weight += weight;
+        self.idle.push_back(key);
+    }
+
+    /// Drops the oldest set that stands aside. One that was used since stands there as if it came now; one that is in use
+    /// leaves the line.
+    fn look_at_oldest(&mut self, index: &mut Index) {
+        let Some(key) = self.idle.pop_front() else { return };
+        let set = &mut self.sets[key.0 as usize];
+        self.idle_weight -= set.idle.take().unwrap_or_default();
+        let used_since = std::mem::take(&mut set.used_since);
+        match set.in_use() {
+            true => {}
+            false if used_since => self.put_aside(key),
+            false => self.drop_set(key, index),
         }
     }
 

@@ -79,6 +79,7 @@ impl<W: Wire> Core<W> {
         }
         let moved = self.moved(old, new);
         let was_streaming = old.is_some();
+        self.connections[key.0].told_from = self.position;
         self.move_to(key, new, now_ms);
         self.owe(key, &gained, answer, subscription, was_streaming, reply);
         self.hold_throttled(key, &gained, now_ms);
@@ -218,8 +219,9 @@ impl<W: Wire> Core<W> {
         if moved.is_empty() {
             return;
         }
+        self.connections[key.0].told_from = self.position;
         let backlog = self.connections[key.0].backlog();
-        let mut joins = Vec::new();
+        let (mut joins, mut waits) = (Vec::new(), Vec::new());
         for &Moved { topic, rate, held, whole } in moved {
             let basis = |held: Held| Waiting::newest(Why::Rate, Basis::Delivered(held.seq));
             match backlog.joining.remove(&topic) {
@@ -230,8 +232,15 @@ impl<W: Wire> Core<W> {
                 None if rate.is_throttled() => joins.push((topic, rate, held)),
                 None => {}
             }
+            if rate.is_throttled() && backlog.is_waiting(topic) {
+                waits.push((topic, rate));
+            }
         }
         backlog.owes_at.get_or_insert(false);
+        for (topic, rate) in waits {
+            // It may hold a former state, or life: the class has to tell the end.
+            self.hold_until_tick(topic, rate, now_ms);
+        }
         for (topic, rate, held) in joins {
             self.join(key, topic, rate, held, now_ms);
         }
@@ -266,7 +275,8 @@ impl<W: Wire> Core<W> {
     }
 
     /// `ids=1` from now on: the client may hold topics that it went on with from a cursor, whose numbers it was never
-    /// given. They go before what is pending, since that is written in the new framing too.
+    /// given. They go before the entries that are pending, since these are written in the new framing too, but not before
+    /// control messages: the first of those may be the response head.
     fn name_topics(&mut self, key: ConnKey, set: SetKey) {
         let mut names = self.names_for(key, &self.sets.get(set).topics, &Answer::default());
         let connection = &mut self.connections[key.0];
@@ -281,7 +291,9 @@ impl<W: Wire> Core<W> {
             }
             Item::Gone(_) | Item::Control(_) => None,
         }));
-        names.into_iter().rev().for_each(|name| backlog.pending.push_front(Item::Control(name.into())));
+        let is_control = |item: &Item| matches!(item, Item::Control(_));
+        let place = backlog.pending.iter().position(|item| !is_control(item)).unwrap_or(backlog.pending.len());
+        names.into_iter().rev().for_each(|name| backlog.pending.insert(place, Item::Control(name.into())));
         self.ready.push(key);
     }
 
@@ -305,8 +317,16 @@ impl<W: Wire> Core<W> {
         {
             self.hand_out_to_set(owing, None, now_ms);
         }
-        let member = self.connections[key.0].member;
-        self.connections[key.0].framing = self.sets.get(set).terms.framing;
+        let framing = self.sets.get(set).terms.framing;
+        let connection = &mut self.connections[key.0];
+        if connection.framing.quiet && !framing.quiet {
+            // Invariant CURSOR-TRUE: what is pending comes before the `ok` by which the client gives up what is throttled, so it
+            // states no cursor yet.
+            connection.backlog().owes_at.get_or_insert(false);
+            self.ready.push(key);
+        }
+        let member = connection.member;
+        connection.framing = framing;
         let members = &mut self.sets.get_mut(set).members;
         let place = members.len() as u32;
         members.push(key);
@@ -332,6 +352,8 @@ impl<W: Wire> Core<W> {
         let framing = connection.framing;
         let backlog = connection.backlog();
         reply.into_iter().chain(named).for_each(|message| backlog.push_control(message));
+        // They may stand in line from before the client gave them up: what it held then counts no more.
+        gained.iter().for_each(|topic| backlog.stop_waiting(*topic));
         // Entries of the past would break the rising order of a stream that is live already: it is not whole until
         // the `at`. A fresh stream whose cursor is answered by entries alone is live from its first byte.
         let whole = answer.is_of_entries() && !was_streaming && !framing.quiet;

@@ -13,6 +13,7 @@ use crate::framing::Draft;
 use crate::framing::message::Why;
 use crate::limits::PARTING_EVENTS_MAX;
 use crate::log::{EntryKind, Epoch, Link, Offset, Position, Segment, SegmentDraft, Seq, TopicId};
+use crate::mutation::{self, Mutation};
 use crate::store::{Content, Snapshot};
 use feeds::model::diff;
 use std::collections::BTreeSet;
@@ -85,7 +86,8 @@ impl Drafting {
             (Content::State(old), Content::State(new)) => {
                 // A state that changed and changed back: only the seq goes on.
                 let delta = diff(old, new).unwrap_or_default();
-                self.add(EntryKind::Delta, now, (before.seq, Some(before.seq)), None, |out| delta.write(out));
+                let said = Seq(before.seq.0 + u64::from(mutation::on(Mutation::TickFromWrong)));
+                self.add(EntryKind::Delta, now, (before.seq, Some(said)), None, |out| delta.write(out));
                 false
             }
             (_, Content::Events(events)) if now.from <= before.seq && lost.is_none() => {
@@ -256,7 +258,7 @@ impl<W: Wire> Core<W> {
                 None => drop(later.insert(rate)),
                 Some(at) => {
                     backlog.joining.remove(&topic);
-                    if at.link.offset > held.offset {
+                    if at.link.offset > held.offset && !mutation::on(Mutation::JoinerUntold) {
                         let basis = Basis::Delivered(held.seq);
                         backlog.wait(topic, Waiting { why: Why::Rate, basis, ticked: true });
                     }
@@ -282,6 +284,9 @@ impl<W: Wire> Core<W> {
 
     /// Through which offset the members of a set were delivered everything, once what it is owed is handed out.
     pub(super) fn through(&self, set: &Set) -> Offset {
+        if mutation::on(Mutation::FastestClassStated) {
+            return self.position;
+        }
         let slowest = set.rates.iter().map(|rate| self.sets.classes.through(*rate, self.position)).min();
         slowest.unwrap_or(self.position)
     }
@@ -289,10 +294,14 @@ impl<W: Wire> Core<W> {
     /// A throttled topic ended: what of its events was not told yet is owed now, before the end.
     pub(super) fn part(&mut self, owed: Owed, gone: Link, current: &Arc<Segment>, now_ms: i64) {
         let Some(indexed) = self.index.get_mut(owed.topic) else { return };
+        let born = indexed.born;
         for rated in &mut indexed.rated {
-            let from = rated.from;
             rated.lost = None;
             let before = rated.at.take();
+            // SNAPSHOT-FIRST: before the first tick of this life only those who joined meanwhile hold it. The others are told
+            // its birth first.
+            let is_told_whole = before.is_none();
+            let from = if is_told_whole { Offset(born.0 - 1) } else { rated.from };
             if !std::mem::take(&mut rated.held) {
                 continue;
             }
@@ -300,14 +309,28 @@ impl<W: Wire> Core<W> {
             let links = if is_state { None } else { self.log.entries_after(from, gone, PARTING_EVENTS_MAX) };
             let missed = before.filter(|_| !is_state && links.is_none()).map(|before| owed.seq.0 - before.seq.0);
             ShardCounters::add(&self.counters.lost_events, missed.unwrap_or(0));
+            let mut events = Vec::new();
             for link in links.into_iter().flatten().filter(|link| link.offset < gone.offset) {
                 let Some(segment) = self.pass.recall(link.position.segment, current, &self.log) else { continue };
                 let entry = &segment.entries[link.position.index as usize];
-                if entry.kind == EntryKind::Append || segment.lost_of(link.position.index).is_some() {
-                    let (position, kind, seq) = (link.position, entry.kind, entry.seq);
-                    let event = Owed { position, topic: owed.topic, kind, seq };
-                    rated.sets.iter().for_each(|set| self.sets.owe(*set, event, now_ms));
+                let is_reset = segment.lost_of(link.position.index).is_some();
+                match entry.kind {
+                    // STALE-TOLD: the marks between the events too.
+                    EntryKind::Append | EntryKind::Mark => {}
+                    EntryKind::Born if is_told_whole => {}
+                    EntryKind::Reset if is_reset => {}
+                    // Of a state nobody needs more than its end.
+                    EntryKind::Delta | EntryKind::Reset => {
+                        events.clear();
+                        break;
+                    }
+                    _ => continue,
                 }
+                let (position, kind, seq) = (link.position, entry.kind, entry.seq);
+                events.push(Owed { position, topic: owed.topic, kind, seq });
+            }
+            for event in events {
+                rated.sets.iter().for_each(|set| self.sets.owe(*set, event, now_ms));
             }
             rated.sets.iter().for_each(|set| self.sets.owe(*set, owed, now_ms));
         }

@@ -10,6 +10,7 @@ use super::tick::Tick;
 use crate::framing::Framing;
 use crate::limits::{COPIED_BYTES_MAX, GATHER_MAX, IOVECS_MAX};
 use crate::log::{EntryKind, Log, Segment};
+use crate::mutation::{self, Mutation};
 use bytes::Bytes;
 use smallvec::SmallVec;
 use std::io::{self, ErrorKind, IoSlice};
@@ -135,8 +136,14 @@ pub(super) fn write_all<W: Wire>(
 
 /// The wire took `taken` bytes of the run: the rest of the frame it cut stays with the connection as bytes, the entries
 /// after it as positions.
-pub(super) fn spill<W>(connection: &mut Connection<W>, share: &Share<'_>, taken: usize, counters: &ShardCounters) {
-    let (framing, transport) = (connection.framing, connection.transport);
+pub(super) fn spill<W>(
+    connection: &mut Connection<W>,
+    share: &Share<'_>,
+    framing: Framing,
+    taken: usize,
+    counters: &ShardCounters,
+) {
+    let transport = connection.transport;
     let backlog = connection.backlog();
     // The kernel noted the short write, so a writable edge follows.
     backlog.blocked = true;
@@ -145,6 +152,10 @@ pub(super) fn spill<W>(connection: &mut Connection<W>, share: &Share<'_>, taken:
     for (n, (segment, owed)) in share.entries().enumerate() {
         let frame = segment.framed(framing).slice(owed.position.index);
         if left == 0 {
+            if whole > 0 && mutation::on(Mutation::SpillLosesEntry) {
+                left = usize::MAX;
+                continue;
+            }
             queue(backlog, share, n, framing);
             continue;
         }
@@ -183,7 +194,9 @@ pub(super) fn queue_all(backlog: &mut Backlog, share: &Share<'_>, framing: Frami
 
 /// Queues an entry for a connection that is not simply live.
 pub(super) fn enqueue(backlog: &mut Backlog, segment: &Segment, owed: Owed, framing: Framing) {
-    let known = backlog.joining.get(&owed.topic).is_some_and(|held| owed.seq <= held.seq);
+    // By offset: a mark has the seq of the state before it.
+    let offset = segment.offset_of(owed.position.index);
+    let known = backlog.joining.get(&owed.topic).is_some_and(|held| offset <= held.offset);
     if owed.kind == EntryKind::Gone {
         let framed = |quiet| segment.framed(framing.quiet(framing.quiet || quiet));
         let bytes = |quiet| Bytes::copy_from_slice(framed(quiet).slice(owed.position.index));

@@ -9,15 +9,18 @@ mod snapshot;
 pub(crate) use encodings::Encodings;
 pub use snapshot::{Content, Event, Kind, Snapshot};
 
-use crate::log::TopicId;
-use crate::sync::Slot;
+use crate::log::{Offset, TopicId};
+use crate::sync::{AtomicU64, Slot};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Snapshots by dense topic id.
 #[derive(Debug, Default)]
 pub struct Store {
     slots: boxcar::Vec<Slot<Snapshot>>,
     encodings: Arc<Encodings>,
+    /// Offset of the newest entry that a slot may show; the log may end before it for a moment.
+    shown: AtomicU64,
 }
 
 impl Store {
@@ -43,6 +46,17 @@ impl Store {
     /// Where its snapshots count their encodings.
     pub(crate) fn encodings(&self) -> &Arc<Encodings> {
         &self.encodings
+    }
+
+    /// What was loaded before this call shows nothing beyond this offset. Whoever takes all topics for what there is has
+    /// to read the log so far first: of a topic that ended, nothing is left that would say when.
+    pub fn shown(&self) -> Offset {
+        Offset(self.shown.load(Ordering::Acquire))
+    }
+
+    /// The slots are about to show everything up to this offset. Sequencer only.
+    pub(crate) fn begin(&self, last: Offset) {
+        self.shown.store(last.0, Ordering::Release);
     }
 
     /// A new, empty slot. Sequencer only.

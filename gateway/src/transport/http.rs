@@ -1,6 +1,6 @@
 //! One HTTP/1.1 connection on a shard: hyper reads the requests; a streaming subscriber's socket is then taken from it.
 
-use super::reply::{Problem, Refused, Reply, method_not_allowed, text};
+use super::reply::{Problem, Reply, Told, method_not_allowed, text};
 use super::tap::{Gauge, Tap};
 use super::{Place, Takeover, catalogue, history, long_poll, page, polling, publish, sse, websocket};
 use crate::close::CloseReason;
@@ -143,7 +143,7 @@ async fn respond(call: Call, request: Request<Incoming>) -> Reply {
         None if request.method() == Method::OPTIONS && origin.is_some() => preflight(),
         None => route(call, request).await,
     };
-    if let Some(Refused(code)) = reply.extensions().get() {
+    if let Some(Told(code)) = reply.extensions().get() {
         shard.counters().count_error(code);
     }
     // Said to all, or a cache could keep a copy for a page that was made without one.

@@ -19,6 +19,7 @@ pub use place::{Place, Places};
 
 use crate::framing::{Form, Framing};
 use crate::history::History;
+use crate::hooks::TestHooks;
 use crate::limits::{Limits, TooManyTopics};
 use crate::sequencer::Publish;
 use crate::shard::{Filters, Peer, SetKey, Shard, Subscription, Transport};
@@ -45,6 +46,8 @@ pub struct Context {
     pub page: bool,
     /// Serves `/conformance/echo`.
     pub conformance_echo: bool,
+    /// `None` unless the configuration has `test_hooks`.
+    pub hooks: Option<TestHooks>,
     pub draining: AtomicBool,
     /// Of the connections of all shards, in any phase.
     pub places: Arc<Places>,

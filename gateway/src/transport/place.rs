@@ -6,7 +6,8 @@
 use crate::close::CloseReason;
 use crate::limits::Limits;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
+use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,20 +21,19 @@ pub struct Places {
     of_remotes: Mutex<HashMap<Remote, usize>>,
 }
 
-/// Whom a connection counts for.
+/// Whom a connection counts for, in eight bytes. Of an IPv6 address the upper half. Why: a household or a server is given
+/// a whole /64, and takes any address of it. IPv4 stands where no network is (`0:1::/32`, reserved in RFC 4291).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Remote {
-    V4(Ipv4Addr),
-    /// The upper half of the address. Why: a household or a server is given a whole /64, and takes any address of it.
-    V6Network(u64),
-}
+struct Remote(NonZero<u64>);
 
 impl Remote {
     fn of(address: IpAddr) -> Remote {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Remote::V4(address),
-            IpAddr::V6(address) => Remote::V6Network((address.to_bits() >> 64) as u64),
-        }
+        let bits = match address.to_canonical() {
+            IpAddr::V4(address) => 1 << 32 | u64::from(address.to_bits()),
+            IpAddr::V6(address) => (address.to_bits() >> 64) as u64,
+        };
+        // Only `::1` has none; nothing connects from where it stands instead, among the multicast addresses.
+        Remote(NonZero::new(bits).unwrap_or(NonZero::<u64>::MAX))
     }
 }
 
@@ -125,6 +125,7 @@ mod tests {
         for (first, same, other) in [
             ("192.0.2.1", "192.0.2.1", "192.0.2.2"),
             ("198.51.100.1", "::ffff:198.51.100.1", "::ffff:198.51.100.2"),
+            ("::1", "::1", "127.0.0.1"),
             ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:db8:0:2::1"),
         ] {
             let _held = places.take(address(first)).unwrap();

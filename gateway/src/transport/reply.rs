@@ -20,7 +20,7 @@ pub struct Problem {
 
 /// Goes with an answer that is a refusal, so that it is counted by its code where it leaves.
 #[derive(Clone, Copy, Debug)]
-pub struct Refused(pub &'static str);
+pub struct Told(pub &'static str);
 
 impl Problem {
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Problem {
@@ -42,7 +42,7 @@ impl Problem {
 
     /// Notes on an answer that it tells of this problem.
     pub fn mark(&self, mut reply: Reply) -> Reply {
-        reply.extensions_mut().insert(Refused(self.code));
+        reply.extensions_mut().insert(Told(self.code));
         reply
     }
 }

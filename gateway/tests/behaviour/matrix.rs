@@ -32,6 +32,7 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("a resume at every cursor that was stated", resume_anywhere),
     ("a cursor too old: why resume", too_old),
     ("a cursor older than a lost death: full", older_than_a_death),
+    ("more deaths than one may be behind: full", many_deaths),
     ("a cursor of a foreign epoch: full", foreign_epoch),
     ("a pattern of one token", one_token),
     ("a pattern of the rest", the_rest),
@@ -323,6 +324,29 @@ fn older_than_a_death(transport: Transport) -> Cell {
     let end = gateway.publish(&[&patch("quote.x", 2), &patch("quote.dies", 7)]);
     session.until_offset(end);
     assert_as_snapshot(&gateway, "topics=quote.*,trade.x", &session.follower);
+    Proved
+}
+
+/// Told one by one they would close the stream as too far behind, again at every return.
+fn many_deaths(transport: Transport) -> Cell {
+    if transport == Transport::Polling {
+        return NotApplicable(NO_CURSOR);
+    }
+    let gateway = Gateway::with("shards = 1", "[limits]\npending_entries_max = 16");
+    let names: Vec<String> = (0..100).map(|n| format!("quote.dies-{n}")).collect();
+    let births: Vec<String> = names.iter().map(|name| patch(name, 0)).collect();
+    gateway.publish(&births.iter().map(String::as_str).chain([&*patch("quote.x", 0)]).collect::<Vec<_>>());
+    let mut session = Session::open(transport, &gateway, "topics=quote.*");
+    session.until("an at", |follower| follower.ats > 0);
+    let deaths: Vec<String> = names.iter().map(|name| format!(r#"{{"topic":"{name}","retire":true}}"#)).collect();
+    gateway.publish(&deaths.iter().map(String::as_str).collect::<Vec<_>>());
+    let end = gateway.publish(&[&patch("quote.x", 1)]);
+    let mut session = session.resume(&gateway);
+    session.until_offset(end);
+    assert_eq!((session.follower.fulls, session.follower.topics.len()), (1, 1));
+    let end = gateway.publish(&[&patch("quote.x", 2)]);
+    session.until_offset(end);
+    assert_as_snapshot(&gateway, "topics=quote.*", &session.follower);
     Proved
 }
 

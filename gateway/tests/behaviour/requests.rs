@@ -502,3 +502,18 @@ fn connections_are_capped() {
     let mut again = connect(crate::client::Transport::Sse, gateway.address, "topics=a", None);
     assert_eq!(again.next(deadline()).unwrap().json["t"], "hello");
 }
+
+/// Hooks that break things are not there unless the configuration says so.
+#[test]
+fn test_hooks_are_off_by_default() {
+    let ask = |gateway: &Gateway, path: &str| Http::connect(gateway.admin).post(path, "", b"").status;
+    assert_eq!(ask(&Gateway::start(), "/debug/block?shard=0&ms=1"), 404);
+    let gateway = Gateway::with("shards = 2\ntest_hooks = true", "");
+    assert_eq!(ask(&gateway, "/debug/block?shard=1&ms=1"), 200);
+    for bad in ["shard=2&ms=1", "shard=0&ms=60001", "shard=0", "ms=5", "shard=x&ms=5"] {
+        assert_eq!(ask(&gateway, &format!("/debug/block?{bad}")), 400, "{bad}");
+    }
+    let memory = Http::connect(gateway.admin).get("/debug/memory", "");
+    let memory: Value = serde_json::from_slice(&memory.body).unwrap();
+    assert!(memory["size_bytes"]["connection"].as_u64().unwrap() > 0, "{memory}");
+}

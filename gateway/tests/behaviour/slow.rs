@@ -139,3 +139,23 @@ fn a_slow_reader_of_a_body_is_ended() {
     let bytes = slow.rest();
     assert!(bytes.len() < 8_000_000, "{} bytes came", bytes.len());
 }
+
+/// A connection that waits for something else than its socket is not behind: it is told all ends at once, not closed.
+#[test]
+fn many_deaths_while_a_tick_is_awaited() {
+    let gateway = Gateway::with("shards = 1", "[delivery]\nrates_hz = [1]\n[limits]\npending_entries_max = 16");
+    let births: Vec<String> = (0..200).map(|n| format!(r#"{{"topic":"dies.{n}","patch":{{"n":1}}}}"#)).collect();
+    gateway.publish(&births.iter().map(String::as_str).chain([r#"{"topic":"calm","patch":{}}"#]).collect::<Vec<_>>());
+    let mut client = WebSocket::connect(gateway.address, "/v1/ws");
+    client.text(r#"{"op":"sub","id":1,"topics":["dies.*"]}"#);
+    client.message_of("at");
+    // It joins the class at its next tick, up to a second later, and is not whole before.
+    client.text(r#"{"op":"sub","id":2,"topics":["calm"],"rate":1}"#);
+    assert_eq!(client.message_of("snap")["topic"], "calm");
+    let deaths: Vec<String> = (0..200).map(|n| format!(r#"{{"topic":"dies.{n}","retire":true}}"#)).collect();
+    gateway.publish(&deaths.iter().map(String::as_str).collect::<Vec<_>>());
+    for _ in 0..200 {
+        client.message_of("gone");
+    }
+    assert_eq!(gateway.metric("fanwire_closes_total", ""), 0.0);
+}

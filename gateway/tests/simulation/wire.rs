@@ -10,12 +10,40 @@ use std::rc::Rc;
 #[derive(Debug, Default)]
 pub struct Pipe {
     /// Bytes written and not yet read by the client.
-    pub bytes: VecDeque<u8>,
+    bytes: VecDeque<u8>,
     /// Bytes that the wire takes before it blocks.
-    pub room: usize,
+    room: usize,
     /// Someone was turned away since the room was last made.
-    pub blocked: bool,
+    blocked: bool,
     pub broken: bool,
+}
+
+impl Pipe {
+    pub fn new(room: usize) -> Pipe {
+        Pipe { room, ..Pipe::default() }
+    }
+
+    /// Unread bytes.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// True if somebody waits for the room.
+    pub fn make_room(&mut self, room: usize) -> bool {
+        self.room = self.room.max(room);
+        std::mem::take(&mut self.blocked)
+    }
+
+    /// Gives it so much room and no more. True if somebody waits for it.
+    pub fn set_room(&mut self, room: usize) -> bool {
+        self.room = room;
+        if room == 0 { false } else { std::mem::take(&mut self.blocked) }
+    }
+
+    pub fn take(&mut self, count: usize) -> Vec<u8> {
+        let count = count.min(self.bytes.len());
+        self.bytes.drain(..count).collect()
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -1,10 +1,10 @@
-//! One subscriber: its socket, the bytes that are not whole yet, and its [`Ledger`].
+//! One subscriber: its socket, the bytes that are not whole yet, and who is told its messages.
 
-use super::ledger::{Breach, Ledger};
+use super::ledger::Breach;
 use super::tally::Tally;
 use super::{sse, websocket};
 use crate::payload::StampFinder;
-use crate::scan::scan;
+use crate::scan::{Message, scan};
 use crate::workload::Transport;
 use memchr::memmem;
 use rustix::fd::OwnedFd;
@@ -21,14 +21,20 @@ pub enum Phase {
     Stream,
 }
 
+/// Who is told the messages of a connection, and says whether they may follow what was told before.
+pub trait Listener {
+    /// `id`: the SSE `id:` that stood with the message.
+    fn hear(&mut self, message: &Message<'_>, id: Option<&[u8]>, taking: &mut Taking<'_>) -> Result<(), Breach>;
+}
+
 #[derive(Debug)]
-pub struct Connection {
+pub struct Connection<L> {
     pub socket: OwnedFd,
     pub phase: Phase,
     transport: Transport,
     /// Bytes of a message that is not whole; an idle connection holds none.
     rest: Vec<u8>,
-    pub ledger: Ledger,
+    pub listener: L,
 }
 
 /// What taking bytes needs beside the connection.
@@ -41,9 +47,13 @@ pub struct Taking<'a> {
     pub answer: &'a mut Vec<u8>,
 }
 
-impl Connection {
-    pub fn new(socket: OwnedFd, transport: Transport, ledger: Ledger) -> Connection {
-        Connection { socket, phase: Phase::Connecting, transport, rest: Vec::new(), ledger }
+impl<L: Listener> Connection<L> {
+    pub fn new(socket: OwnedFd, transport: Transport, listener: L) -> Connection<L> {
+        Connection { socket, phase: Phase::Connecting, transport, rest: Vec::new(), listener }
+    }
+
+    pub fn transport(&self) -> Transport {
+        self.transport
     }
 
     /// Takes what was read; what is not whole is kept for the next call.
@@ -128,7 +138,7 @@ impl Connection {
         let Some(message) = scan(json) else {
             return Err(plain("message", "one of protocol v1", String::from_utf8_lossy(json)));
         };
-        self.ledger.take(&message, id, taking.stamps, taking.tally, taking.now_ns)
+        self.listener.hear(&message, id, taking)
     }
 }
 
@@ -140,6 +150,7 @@ pub fn plain(what: &'static str, expected: impl Into<String>, got: impl Into<Str
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::ledger::Ledger;
     use crate::client::websocket::server_frame;
 
     const MESSAGES: [&str; 4] = [
@@ -171,7 +182,7 @@ mod tests {
     }
 
     /// The stream in the pieces given by `cuts`; what came of it.
-    fn play(transport: Transport, pieces: &[&[u8]]) -> (Connection, Tally, Vec<u8>) {
+    fn play(transport: Transport, pieces: &[&[u8]]) -> (Connection<Ledger>, Tally, Vec<u8>) {
         let (socket, _) = std::os::unix::net::UnixStream::pair().unwrap();
         let mut connection = Connection::new(socket.into(), transport, Ledger::new("quote.load.", &[0]));
         let (stamps, mut tally, mut answer) = (StampFinder::default(), Tally::default(), Vec::new());
@@ -188,7 +199,7 @@ mod tests {
             let bytes = stream(transport);
             for cut in 0..=bytes.len() {
                 let (connection, tally, _) = play(transport, &[&bytes[..cut], &bytes[cut..]]);
-                assert!(connection.ledger.is_whole() && connection.rest.is_empty());
+                assert!(connection.listener.is_whole() && connection.rest.is_empty());
                 assert_eq!((tally.deliveries, tally.snapshots), (1, 1));
             }
             let single: Vec<&[u8]> = bytes.chunks(1).collect();

@@ -4,6 +4,7 @@
 //! gap and no repeat, unless a snapshot says why; offsets rise; an SSE `id:` is its entry's cursor. And beside the
 //! gateway's numbers the publisher's own: every message of a topic, in order.
 
+use super::connection::{Listener, Taking};
 use super::tally::Tally;
 use crate::payload::StampFinder;
 use crate::scan::{Lost, Message, whole};
@@ -38,14 +39,46 @@ pub struct Ledger {
     missing: usize,
     /// An `at` has said that the first snapshots are complete.
     whole: bool,
+    /// It was told that it lags, and not yet that it is whole again: until then no message states a cursor.
+    behind: bool,
+    /// How often it was whole again after that.
+    returns: u64,
     offset: u64,
+    /// Of `hello`: the connection's number in the gateway.
+    number: u64,
+}
+
+impl Listener for Ledger {
+    fn hear(&mut self, message: &Message<'_>, id: Option<&[u8]>, taking: &mut Taking<'_>) -> Result<(), Breach> {
+        self.take(message, id, taking.stamps, taking.tally, taking.now_ns)
+    }
 }
 
 impl Ledger {
     /// `topics`: the numbers of the topics subscribed to, sorted.
     pub fn new(prefix: &'static str, topics: &[u32]) -> Ledger {
         let told = topics.iter().map(|&topic| Told { topic, seq: None, k: 0 }).collect();
-        Ledger { prefix, told, greeted: false, missing: topics.len(), whole: false, offset: 0 }
+        Ledger {
+            prefix,
+            told,
+            greeted: false,
+            missing: topics.len(),
+            whole: false,
+            behind: false,
+            returns: 0,
+            offset: 0,
+            number: 0,
+        }
+    }
+
+    /// How often it lagged and was whole again.
+    pub fn returns(&self) -> u64 {
+        self.returns
+    }
+
+    /// The shard that has it, of `shards`: numbers are given out in steps of their count.
+    pub fn shard(&self, shards: u64) -> u64 {
+        self.number % shards
     }
 
     /// True once every topic had its snapshot and the connection was told that it is live.
@@ -72,6 +105,7 @@ impl Ledger {
     ) -> Result<(), Breach> {
         if !self.greeted {
             self.greeted = message.kind == b"hello";
+            self.number = message.id.strip_prefix(b"c-").map_or(0, hexadecimal);
             let greeted = self.greeted;
             return if greeted { Ok(()) } else { Err(breach("first message", message, "hello", words(message.kind))) };
         }
@@ -89,6 +123,9 @@ impl Ledger {
     }
 
     fn take_offset(&mut self, message: &Message<'_>, offset: u64, id: Option<&[u8]>) -> Result<(), Breach> {
+        if self.behind {
+            return Err(breach("offset", message, "none before the at that ends a lag", offset.to_string()));
+        }
         if offset <= self.offset {
             return Err(breach("offset", message, format!("above {}", self.offset), offset.to_string()));
         }
@@ -108,16 +145,17 @@ impl Ledger {
             return Err(breach("the end of the first snapshots", message, expected, "at"));
         }
         self.whole = true;
+        self.returns += u64::from(std::mem::take(&mut self.behind));
         Ok(())
     }
 
     fn take_snapshot(&mut self, message: &Message<'_>, stamps: &StampFinder, tally: &mut Tally) -> Result<(), Breach> {
         let seq = seq_of(message)?;
-        let told = self.told(message)?;
-        let first = told.seq.is_none();
+        let first = self.told(message)?.seq.is_none();
         match (message.why, first) {
             (b"subscribe" | b"born", true) => {}
             (b"lag" | b"rate" | b"reset", false) => {
+                self.behind |= message.why == b"lag";
                 tally.lags += 1;
                 if let Some(Lost::Events(lost)) = message.lost {
                     tally.lost += lost;
@@ -128,6 +166,7 @@ impl Ledger {
                 return Err(breach("snapshot", message, expected, words(why)));
             }
         }
+        let told = self.told(message)?;
         if told.seq.is_some_and(|before| seq < before) {
             return Err(breach("snapshot's seq", message, format!("{:?} or more", told.seq), seq.to_string()));
         }
@@ -188,12 +227,21 @@ fn seq_of(message: &Message<'_>) -> Result<u64, Breach> {
     message.seq.ok_or_else(|| breach("seq", message, "a number", "none"))
 }
 
-fn breach(what: &'static str, message: &Message<'_>, expected: impl Into<String>, got: impl Into<String>) -> Breach {
+pub fn breach(
+    what: &'static str,
+    message: &Message<'_>,
+    expected: impl Into<String>,
+    got: impl Into<String>,
+) -> Breach {
     let topic = (!message.topic.is_empty()).then(|| words(message.topic));
     Breach { what, topic, expected: expected.into(), got: got.into() }
 }
 
-fn words(bytes: &[u8]) -> String {
+fn hexadecimal(digits: &[u8]) -> u64 {
+    std::str::from_utf8(digits).ok().and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0)
+}
+
+pub fn words(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
@@ -232,8 +280,11 @@ mod tests {
         assert_eq!(ledger.first_behind(|_| 5).unwrap().expected, "message 5");
         let lag =
             r#"{"t":"snap","topic":"trade.load.3","from":18,"seq":20,"why":"lag","lost":6,"data":[{"k":12,"sent":2}]}"#;
-        let (_, tally) = tell(&[HELLO, SNAP, AT, &append(9, 10, 20, &[2]), lag, &append(20, 21, 40, &[13])]).unwrap();
-        assert_eq!((tally.lags, tally.lost), (1, 6));
+        let (ledger, tally) =
+            tell(&[HELLO, SNAP, AT, &append(9, 10, 20, &[2]), lag, AT, &append(20, 21, 40, &[13])]).unwrap();
+        assert_eq!((tally.lags, tally.lost, ledger.returns()), (1, 6, 1));
+        let early = tell(&[HELLO, SNAP, AT, lag, &append(20, 21, 40, &[13])]).unwrap_err();
+        assert_eq!(early.expected, "none before the at that ends a lag");
     }
 
     #[test]

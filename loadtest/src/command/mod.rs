@@ -1,9 +1,13 @@
 //! What the binary can do, one file each.
 
+mod births;
 mod compare;
 mod floor;
+mod idle;
 mod launch;
 mod run;
+mod slow;
+mod soak;
 
 use anyhow::Context;
 use clap::Subcommand;
@@ -18,6 +22,14 @@ pub enum Command {
     Run(run::RunArgs),
     /// Runs of the floor and the gateway in turn, and the ratio of their costs.
     Compare(compare::CompareArgs),
+    /// SLOW-ALONE: subscribers that stop reading, or a shard that does nothing, and what the others feel of it.
+    Slow(slow::SlowArgs),
+    /// A crowd that comes and goes, feeds that break, topics that are born and retired, for an hour; and the verdict.
+    Soak(soak::SoakArgs),
+    /// Millions of topics born and retired, and what stays behind of them.
+    Births(births::BirthsArgs),
+    /// Memory of connections that do nothing, item by item.
+    Idle(idle::IdleArgs),
     /// FLOOR-A: one send(2) per subscriber and message, and nothing else.
     Floor(floor::FloorArgs),
     /// Starts a program on one CPU, ended together with its parent.
@@ -29,6 +41,10 @@ pub fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Run(args) => run::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Slow(args) => slow::run(&args),
+        Command::Soak(args) => soak::run(&args),
+        Command::Births(args) => births::run(&args),
+        Command::Idle(args) => idle::run(&args),
         Command::Floor(args) => floor::run(&args),
         Command::Launch(args) => launch::run(&args),
     }

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use counters::Counters;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Serialize;
+use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -15,6 +16,7 @@ use std::net::SocketAddrV4;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -62,21 +64,62 @@ pub struct Target {
     config: Option<PathBuf>,
 }
 
+/// A gateway to start: what it does, and its configuration.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// `serve`, or `demo` with arguments.
+    pub command: Vec<String>,
+    /// TOML.
+    pub config: String,
+}
+
+impl Plan {
+    /// The gateway's defaults, one shard on one core, room for every subscriber.
+    pub fn plain(subscribers: usize) -> Plan {
+        Plan::serving("shards = 1", &format!("connections_max = {}", subscribers + 100))
+    }
+
+    /// `server` and `limits`: keys of the two sections.
+    pub fn serving(server: &str, limits: &str) -> Plan {
+        let config = format!("[server]\n{server}\n\n[limits]\n{limits}\n");
+        Plan { command: vec!["serve".into()], config }
+    }
+}
+
 impl Target {
     pub fn start(kind: TargetKind, setting: &Setting, subscribers: usize) -> anyhow::Result<Target> {
-        let this = std::env::current_exe().context("our own program")?;
-        let mut command = Command::new(&this);
-        command.args(["launch", "--cpu", &setting.server_cpu.to_string(), "--"]);
-        let mut config = None;
         match kind {
-            TargetKind::Floor => drop(command.arg(&this).args(["floor", "--listen", "127.0.0.1:0"])),
-            TargetKind::Fanwire => {
-                let file = config.insert(write_config(subscribers)?);
-                command.arg(gateway_bin(setting, &this)?).arg("serve").arg("--config").arg(file);
-                command.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+            TargetKind::Fanwire => Target::gateway(setting, &Plan::plain(subscribers)),
+            TargetKind::Floor => {
+                let this = own_program()?;
+                let arguments = ["floor", "--listen", "127.0.0.1:0"].map(OsString::from);
+                let (target, _) = Target::launch(setting, this.into(), &arguments, None)?;
+                Ok(target)
             }
         }
-        command.env("FANWIRE_LOG", "warn").stdin(Stdio::null()).stdout(Stdio::piped());
+    }
+
+    /// Starts a gateway on free ports.
+    pub fn gateway(setting: &Setting, plan: &Plan) -> anyhow::Result<Target> {
+        let program = gateway_bin(setting, &own_program()?)?;
+        let file = write_config(&plan.config)?;
+        let mut arguments: Vec<OsString> = plan.command.iter().map(OsString::from).collect();
+        arguments.extend(["--config".into(), file.clone().into()]);
+        arguments.extend(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"].map(OsString::from));
+        let (mut target, lines) = Target::launch(setting, program.into(), &arguments, Some(file))?;
+        target.admin = Some(await_address(&lines, "admin on http://")?);
+        Ok(target)
+    }
+
+    fn launch(
+        setting: &Setting,
+        program: OsString,
+        arguments: &[OsString],
+        config: Option<PathBuf>,
+    ) -> anyhow::Result<(Target, Receiver<String>)> {
+        let mut command = Command::new(own_program()?);
+        command.args(["launch", "--cpu", &setting.server_cpu.to_string(), "--"]).arg(program).args(arguments);
+        command.env("FANWIRE_LOG", "error").stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().context("the target cannot be started")?;
         let stdout = child.stdout.take().context("the target's output")?;
         let unknown = SocketAddrV4::new(std::net::Ipv4Addr::UNSPECIFIED, 0);
@@ -84,10 +127,7 @@ impl Target {
         let mut target = Target { child, address: unknown, admin: None, config };
         let lines = lines_of(stdout);
         target.address = await_address(&lines, "listening on http://")?;
-        if kind == TargetKind::Fanwire {
-            target.admin = Some(await_address(&lines, "admin on http://")?);
-        }
-        Ok(target)
+        Ok((target, lines))
     }
 
     pub fn pid(&self) -> u32 {
@@ -141,12 +181,17 @@ fn gateway_bin(setting: &Setting, this: &Path) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-/// The gateway's configuration: its defaults, one shard on one core, room for every subscriber.
-fn write_config(subscribers: usize) -> anyhow::Result<PathBuf> {
-    let path = std::env::temp_dir().join(format!("fanwire-loadtest-{}.toml", std::process::id()));
-    let room = subscribers + 100;
-    fs::write(&path, format!("[server]\nshards = 1\n\n[limits]\nconnections_max = {room}\n"))
-        .with_context(|| format!("cannot write {}", path.display()))?;
+fn own_program() -> anyhow::Result<PathBuf> {
+    std::env::current_exe().context("our own program")
+}
+
+/// Gateways that this process has configured, so that each has a file of its own.
+static CONFIGS: AtomicU32 = AtomicU32::new(0);
+
+fn write_config(config: &str) -> anyhow::Result<PathBuf> {
+    let (process, number) = (std::process::id(), CONFIGS.fetch_add(1, Ordering::Relaxed));
+    let path = std::env::temp_dir().join(format!("fanwire-loadtest-{process}-{number}.toml"));
+    fs::write(&path, config).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path)
 }
 

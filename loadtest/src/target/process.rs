@@ -60,6 +60,12 @@ pub fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
     Ok(pages * rustix::param::page_size() as u64)
 }
 
+/// Open descriptors of a process.
+pub fn open_files(pid: u32) -> anyhow::Result<u64> {
+    let files = fs::read_dir(format!("/proc/{pid}/fd")).context("the process is gone")?;
+    Ok(files.count() as u64)
+}
+
 /// Keeps the calling thread, and what it starts, on one CPU. False if there is no such CPU for us.
 pub fn pin(cpu: usize) -> bool {
     if cpu >= CpuSet::MAX_CPU {

@@ -35,6 +35,7 @@ struct Command<'a> {
 
 /// Carries out one text message. `Err` ends the connection.
 pub fn obey<W: Wire>(core: &mut Core<W>, key: ConnKey, text: &str, now_ms: i64) -> Result<(), CloseReason> {
+    let affordable = has_budget(core, key, now_ms);
     let command: Command<'_> = match serde_json::from_str(text) {
         Ok(command) => command,
         Err(error) => {
@@ -49,6 +50,9 @@ pub fn obey<W: Wire>(core: &mut Core<W>, key: ConnKey, text: &str, now_ms: i64) 
         }
         id => id,
     };
+    if !affordable {
+        return refuse_superfluous(core, key, id);
+    }
     match carry_out(core, key, &command, id, now_ms) {
         Ok(()) => Ok(()),
         Err(problem) => refuse(core, key, id, &problem),
@@ -119,11 +123,18 @@ fn options_of<W: Wire>(core: &Core<W>, command: &Command<'_>) -> Result<Options,
     Ok(options)
 }
 
-/// Answers what is not even looked at, since the connection's budget of commands is used up.
-pub fn refuse_unheard<W: Wire>(core: &mut Core<W>, key: ConnKey) -> Result<(), CloseReason> {
+/// Whatever a client says costs one command, pings and unasked pongs too.
+pub fn has_budget<W: Wire>(core: &mut Core<W>, key: ConnKey, now_ms: i64) -> bool {
+    let limits = &core.settings().limits;
+    let (per_second, burst) = (limits.commands_per_second_max, limits.commands_burst_max);
+    core.connection(key).is_none_or(|connection| connection.commands.take(per_second, burst, now_ms))
+}
+
+/// Answers what is not obeyed, since the connection's budget of commands is used up.
+pub fn refuse_superfluous<W: Wire>(core: &mut Core<W>, key: ConnKey, id: Option<&str>) -> Result<(), CloseReason> {
     let most = core.settings().limits.commands_per_second_max;
     let message = format!("at most {most} commands a second are taken");
-    refuse(core, key, None, &Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_commands", message))
+    refuse(core, key, id, &Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_commands", message))
 }
 
 fn refuse<W: Wire>(core: &mut Core<W>, key: ConnKey, id: Option<&str>, problem: &Problem) -> Result<(), CloseReason> {

@@ -12,6 +12,7 @@ use super::options::Options;
 use super::reply::{Problem, Reply};
 use crate::close::CloseReason;
 use crate::framing::{Form, Framing, websocket as frames};
+use crate::limits::COMMANDS_AT_ONCE_MAX;
 use crate::shard::{ConnKey, Core, Peer, Subscription, Transport, Wire};
 use hyper::Request;
 use hyper::body::Incoming;
@@ -61,25 +62,29 @@ fn ask(call: &Call, request: &Request<Incoming>) -> Result<(Framing, u32, Option
     Ok((framing, linger_ms, subscription))
 }
 
-/// Takes bytes that were read from the peer. `Err` is how the connection ends.
-pub fn hear<W: Wire>(core: &mut Core<W>, key: ConnKey, read: &[u8], now_ms: i64) -> Result<(), CloseReason> {
+/// Takes bytes that were read from the peer, none to go on where it was cut short. True if all was heard; false if there
+/// is more, which waits until others had their turn. `Err` is how the connection ends.
+pub fn hear<W: Wire>(core: &mut Core<W>, key: ConnKey, read: &[u8], now_ms: i64) -> Result<bool, CloseReason> {
     let cap = core.settings().limits.message_bytes_max;
-    let Some(connection) = core.connection(key) else { return Ok(()) };
-    connection.heard_s = (now_ms / 1_000) as u32;
+    let Some(connection) = core.connection(key) else { return Ok(true) };
+    (connection.heard_s, connection.asked) = ((now_ms / 1_000) as u32, 0);
     if connection.closing.is_some() {
         // Only the end of the peer's stream is still of interest.
-        return Ok(());
+        return Ok(true);
     }
     let echo = matches!(connection.peer, Peer::Echo(_));
-    let (Peer::WebSocket(slot) | Peer::Echo(slot)) = &mut connection.peer else { return Ok(()) };
+    let (Peer::WebSocket(slot) | Peer::Echo(slot)) = &mut connection.peer else { return Ok(true) };
     let mut assembly = slot.take().unwrap_or_default();
     assembly.push(read);
-    while let Some(heard) = assembly.next(cap)? {
-        if !echo && !matches!(heard, Heard::Close(_)) && !has_budget(core, key, now_ms) {
-            command::refuse_unheard(core, key)?;
-            continue;
-        }
+    let mut left = COMMANDS_AT_ONCE_MAX;
+    while left > 0
+        && let Some(heard) = assembly.next(cap)?
+    {
+        left -= 1;
         match heard {
+            Heard::Ping(_) | Heard::Pong if !echo && !command::has_budget(core, key, now_ms) => {
+                command::refuse_superfluous(core, key, None)?;
+            }
             Heard::Ping(payload) => core.send_raw(key, frames::frame(frames::PONG, &payload)),
             Heard::Pong => {}
             Heard::Close(code) => return Err(answer_close(core, key, code)),
@@ -94,14 +99,7 @@ pub fn hear<W: Wire>(core: &mut Core<W>, key: ConnKey, read: &[u8], now_ms: i64)
     {
         *slot = Some(assembly);
     }
-    Ok(())
-}
-
-/// Whatever a client says costs one command, pings and unasked pongs too.
-fn has_budget<W: Wire>(core: &mut Core<W>, key: ConnKey, now_ms: i64) -> bool {
-    let limits = &core.settings().limits;
-    let (per_second, burst) = (limits.commands_per_second_max, limits.commands_burst_max);
-    core.connection(key).is_none_or(|connection| connection.commands.take(per_second, burst, now_ms))
+    Ok(left > 0)
 }
 
 /// The peer began the close: its code comes back, and that is the end.
