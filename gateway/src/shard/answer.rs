@@ -59,7 +59,7 @@ impl<W: Wire> Core<W> {
         self.changes_since(topics, cursor.offset)
     }
 
-    fn snapshots_of(&self, topics: &BTreeSet<TopicId>, why: Why, basis: Basis, full: bool) -> Answer {
+    pub(super) fn snapshots_of(&self, topics: &BTreeSet<TopicId>, why: Why, basis: Basis, full: bool) -> Answer {
         let alive = |id: &&TopicId| self.index.get(**id).is_some_and(|topic| topic.retired.is_none());
         let snapshots = topics.iter().filter(alive).map(|id| (*id, Waiting::newest(why, basis))).collect();
         Answer { snapshots, full, ..Answer::default() }

@@ -92,7 +92,7 @@ impl<W: Wire> Core<W> {
         if delivers {
             set.delivered = set.delivered.max(self.position);
         }
-        if set.stated >= through {
+        if through <= set.stated || through < set.untold {
             return Vec::new();
         }
         set.stated = through;
@@ -207,11 +207,12 @@ impl<W: Wire> Core<W> {
         }
     }
 
-    /// Its classes are further behind than it: what they have ticked is older than its subscription.
+    /// Its classes are further behind than it: what they have ticked is older than its subscription, or than a life that it
+    /// was not told of.
     fn is_early(&self, key: ConnKey) -> bool {
         let connection = &self.connections[key.0];
-        let early = |set: SetKey| self.through(self.sets.get(set)) < connection.since;
-        !connection.limited && connection.set.is_some_and(early)
+        let early = |set: &Set| self.through(set) < connection.since.max(set.untold);
+        !connection.limited && connection.set.is_some_and(|set| early(self.sets.get(set)))
     }
 
     /// The `at` that is due follows the next ticks.

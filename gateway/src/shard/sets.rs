@@ -54,6 +54,9 @@ pub struct Set {
     /// class that is behind may keep the one from reaching the other for some ticks.
     pub delivered: Offset,
     pub stated: Offset,
+    /// Where a life ended that its members were not told of, since a class had not ticked. A cursor that another class keeps
+    /// back might be from the midst of it.
+    pub untold: Offset,
     /// How many of its topics are alive.
     pub live: usize,
     /// `Some(weight)`: it stands in the line of unused sets. One that is used again may stay there until it is looked at.
@@ -151,6 +154,7 @@ impl Sets {
             ticked: Vec::new(),
             delivered: Offset(0),
             stated: Offset(0),
+            untold: Offset(0),
             live: 0,
             idle: None,
             used_since: false,

@@ -207,7 +207,8 @@ impl<W: Wire> Core<W> {
         if missed.is_empty() {
             return;
         }
-        let answer = self.answer(missed, None);
+        // It may hold one from before: a shard that was overtaken picks those that fit under the cap anew.
+        let answer = self.snapshots_of(missed, Why::Subscribe, Basis::Unknown, false);
         let backlog = self.connections[key.0].backlog();
         for (topic, waiting) in answer.snapshots {
             backlog.wait(topic, waiting);

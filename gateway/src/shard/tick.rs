@@ -3,7 +3,7 @@
 //! Invariant: a message of a tick is the difference between two states that were, and says from which seq it starts;
 //! patches are never composed. Who is not a member yet (it joins, or was behind) is told a state, and becomes one.
 
-use super::backlog::{Basis, Owed, Waiting};
+use super::backlog::{Basis, Held, Owed, Waiting};
 use super::connection::{ConnKey, Wire};
 use super::core::Core;
 use super::counters::ShardCounters;
@@ -325,7 +325,12 @@ impl<W: Wire> Core<W> {
             rated.lost = None;
             let before = rated.at.take();
             let from = rated.from;
-            if !std::mem::take(&mut rated.held) {
+            let held = std::mem::take(&mut rated.held);
+            if before.is_none() {
+                // Its members were not told of this life, whatever those are told who join.
+                rated.sets.iter().for_each(|set| self.sets.get_mut(*set).untold = gone.offset);
+            }
+            if !held {
                 continue;
             }
             let is_state = before.as_ref().is_some_and(|before| matches!(before.content, Content::State(_)));
@@ -342,17 +347,21 @@ impl<W: Wire> Core<W> {
             }
             rated.sets.iter().for_each(|set| self.sets.owe(*set, owed, now_ms));
         }
-        parting.into_iter().for_each(|(rate, events)| self.part_joiners(owed.topic, rate, &events, current));
+        let born = indexed.born;
+        parting.into_iter().for_each(|(rate, events)| self.part_joiners((owed.topic, born), rate, &events, current));
     }
 
     /// A topic ended that the class never ticked: its members were not told of it, only those who join were.
-    fn part_joiners(&mut self, topic: TopicId, rate: Rate, events: &[Owed], current: &Arc<Segment>) {
+    fn part_joiners(&mut self, (topic, born): (TopicId, Offset), rate: Rate, events: &[Owed], current: &Arc<Segment>) {
         let joiners: BTreeSet<ConnKey> = self.sets.classes.joiners.iter().copied().collect();
         for key in joiners {
             let Some(connection) = self.connections.get_mut(key.0) else { continue };
             let framing = connection.framing;
             let joins = connection.set.is_some_and(|set| self.sets.get(set).rate(topic) == rate);
-            let backlog = connection.backlog.as_mut().filter(|backlog| joins && backlog.joining.contains_key(&topic));
+            // One that holds a former life is about to be told of its end.
+            let holds = |held: &Held| held.offset >= born;
+            let backlog = connection.backlog.as_mut().filter(|_| joins);
+            let backlog = backlog.filter(|backlog| backlog.joining.get(&topic).is_some_and(holds));
             let Some(backlog) = backlog else { continue };
             for event in events {
                 if let Some(segment) = self.pass.recall(event.position.segment, current, &self.log) {
