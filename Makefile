@@ -8,7 +8,7 @@ SEEDS ?= 100000
 MINUTES ?= 60
 SOCKET_SEEDS ?= 500
 
-.PHONY: help run simulate test test-web test-rust test-browser lint lint-rust lint-web fmt bench load slow soak births web clean
+.PHONY: help run simulate test test-web test-rust test-browser lint lint-rust lint-web fmt bench load slow soak births fuzz loom race web clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,15 @@ soak: ## 10,000 subscribers that come and go, feeds that break, topics born and 
 births: ## ten million topics born and retired, and what stays behind
 	cargo build --release -p fanwire -p fanwire-loadtest
 	target/release/fanwire-loadtest births
+
+fuzz: ## every reader of outside bytes, fuzzed (FUZZ_SECONDS=300 each; FUZZ_TARGET=line for one)
+	@scripts/fuzz.sh
+
+loom: ## every interleaving of writer and readers on a tiny log and store
+	RUSTFLAGS="--cfg fanwire_loom" cargo test --target-dir target/loom -p fanwire --test loom
+
+race: ## the stress test of log and store under ThreadSanitizer and Miri (RACE_WITH=tsan or miri)
+	@scripts/race.sh
 
 web: ## builds the page into web/dist, from where the binary embeds it
 	@scripts/web.sh build

@@ -122,7 +122,9 @@ impl App {
         }
         let sequencer = Sequencer::new(Arc::clone(&store), writer, config.kinds.clone(), limits);
         let inputs = SequencerInputs { feeds, publishes: publishes_out };
-        let sources = Arc::new(Sources::new(Arc::clone(&log), Arc::clone(&sequencing), counters, ingest.clone()));
+        let (log_read, store_read) = (Arc::clone(&log), Arc::clone(&store));
+        let sources = Sources::new(log_read, store_read, Arc::clone(&sequencing), counters, ingest.clone());
+        let sources = Arc::new(sources);
         std::thread::Builder::new().name("sequencer".into()).spawn(move || {
             let _fuse = shard::Fuse;
             sequencer::run(sequencer, &inputs, &wakes, &sequencing, shard::now_ms);

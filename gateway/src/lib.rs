@@ -18,4 +18,5 @@ pub mod mutation;
 pub mod sequencer;
 pub mod shard;
 pub mod store;
+mod sync;
 pub mod transport;

@@ -2,10 +2,12 @@
 
 use crate::close::CloseReason;
 use crate::codes::CODES;
+use crate::framing::{Form, Framing};
 use crate::log::Log;
 use crate::memory::Memory;
 use crate::sequencer::SequencerCounters;
 use crate::shard::{LATENCY_BUCKETS_MS, ShardCounters, TRANSPORTS};
+use crate::store::Store;
 use crossbeam_channel::Sender;
 use feeds::counters::FeedCounters;
 use feeds::model::Batch;
@@ -22,6 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug)]
 pub struct Sources {
     log: Arc<Log>,
+    store: Arc<Store>,
     sequencer: Arc<SequencerCounters>,
     shards: Vec<Arc<ShardCounters>>,
     ingest: Sender<Batch>,
@@ -31,11 +34,12 @@ pub struct Sources {
 impl Sources {
     pub fn new(
         log: Arc<Log>,
+        store: Arc<Store>,
         sequencer: Arc<SequencerCounters>,
         shards: Vec<Arc<ShardCounters>>,
         ingest: Sender<Batch>,
     ) -> Sources {
-        Sources { log, sequencer, shards, ingest, feeds: Mutex::default() }
+        Sources { log, store, sequencer, shards, ingest, feeds: Mutex::default() }
     }
 
     pub fn add_feed(&self, provider: &str, counters: Arc<FeedCounters>) {
@@ -61,6 +65,7 @@ impl Collector for Page {
         let mut writer = Writer(encoder);
         sequencer(&mut writer, &self.0.sequencer)?;
         log(&mut writer, &self.0.log)?;
+        encodings(&mut writer, &self.0.log, &self.0.store)?;
         memory(&mut writer, Memory::read())?;
         ingest(&mut writer, &self.0)?;
         shards(&mut writer, &self.0.shards)?;
@@ -136,6 +141,22 @@ fn log(writer: &mut Writer<'_>, log: &Log) -> fmt::Result {
     writer.gauge("log_segments", "Segments that the log holds", segments)?;
     writer.gauge("log_bytes", "Bytes that the log holds", bytes)?;
     writer.counter("log_offset", "Offset of the newest entry", log.end().0)
+}
+
+/// What was encoded or recut for readers. Only by the form, though options make more framings.
+fn encodings(writer: &mut Writer<'_>, log: &Log, store: &Store) -> fmt::Result {
+    let of = |form: Form| Framing::all().filter(|f| f.form == form).map(|f| log.segments_recut(f)).sum();
+    let forms = [
+        row(&[("form", "websocket")], of(Form::WebSocket)),
+        row(&[("form", "sse")], of(Form::Sse)),
+        row(&[("form", "json")], of(Form::Json)),
+    ];
+    writer.counters("segments_recut", "Segments recut into a framing that a reader asked for", &forms)?;
+    let numbers = [
+        row(&[("num", "number")], store.snapshots_encoded(false)),
+        row(&[("num", "string")], store.snapshots_encoded(true)),
+    ];
+    writer.counters("snapshots_encoded", "Snapshots encoded because a reader asked", &numbers)
 }
 
 fn memory(writer: &mut Writer<'_>, memory: Memory) -> fmt::Result {

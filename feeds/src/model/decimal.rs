@@ -87,7 +87,8 @@ impl Decimal {
             return Err(DecimalError::Syntax);
         }
         if at < digits.len() {
-            scale = scale.checked_sub(parse_exponent(&digits[at + 1..])?).ok_or(DecimalError::Overflow)?;
+            // Saturates, since of a zero no exponent is too large; any other number is refused below.
+            scale = scale.saturating_sub(parse_exponent(&digits[at + 1..])?);
         }
         settle(negative, mantissa, held_zeros, scale)
     }
@@ -283,6 +284,7 @@ mod tests {
             ("1000000000000000000000.00000000", "1000000000000000000000"),
             ("0.000000000000000001", "0.000000000000000001"),
             ("0e400", "0"),
+            ("0.0e-9999999999", "0"),
             ("589595000000000000000000000000000000.000", "589595000000000000000000000000000000"),
         ] {
             assert_eq!(text(from), to, "{from}");

@@ -150,6 +150,7 @@ pub(crate) fn recut(segment: &Segment, framing: Framing) -> Framed {
         }
         framed.ends.push(framed.bytes.len() as u32);
     }
+    segment.recuts.note(framing, framed.bytes.capacity());
     framed
 }
 

@@ -49,6 +49,16 @@ impl Framing {
         form * 8 + usize::from(self.quiet) * 4 + usize::from(self.num_string) * 2 + usize::from(self.ids)
     }
 
+    /// Every framing there is, by its index.
+    pub fn all() -> impl Iterator<Item = Framing> {
+        (0..VARIANTS).map(|index| Framing {
+            form: [Form::WebSocket, Form::Sse, Form::Json][index / 8],
+            quiet: index & 4 > 0,
+            num_string: index & 2 > 0,
+            ids: index & 1 > 0,
+        })
+    }
+
     pub fn quiet(self, quiet: bool) -> Framing {
         Framing { quiet, ..self }
     }

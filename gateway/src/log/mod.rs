@@ -4,6 +4,7 @@
 //! the ring is told [`Overtaken`]; the writer never waits for it. Pure: no I/O, no clock, spawns nothing.
 
 mod position;
+mod recuts;
 mod ring;
 mod segment;
 

@@ -1,11 +1,13 @@
 //! The ring of segments: one writer, any number of readers, none of whom waits for another.
 
+use super::recuts::Recuts;
 use super::{Entry, EntryKind, Epoch, Link, Offset, Position, Segment, SegmentDraft};
+use crate::framing::Framing;
 use crate::mutation::{self, Mutation};
-use arc_swap::ArcSwapOption;
+use crate::sync::{AtomicU64, Slot, spin_loop};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 /// How much the log keeps. Both bounds hold at once; the oldest segments go first.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +20,7 @@ pub struct LogLimits {
 /// The reader's side, shared by all.
 #[derive(Debug)]
 pub struct Log {
-    slots: Box<[ArcSwapOption<Segment>]>,
+    slots: Box<[Slot<Segment>]>,
     epoch: Epoch,
     /// Number of the next segment to be published.
     head: AtomicU64,
@@ -29,8 +31,7 @@ pub struct Log {
     /// Offset of the newest evicted [`EntryKind::Gone`]: an older cursor may hold topics that no entry would delete.
     gone_evicted: AtomicU64,
     bytes: AtomicU64,
-    /// Of framings made on demand.
-    others_bytes: Arc<AtomicU64>,
+    recuts: Arc<Recuts>,
 }
 
 /// The reader fell out of the ring: what it had not read is gone.
@@ -41,16 +42,17 @@ impl Log {
     pub fn new(epoch: Epoch, limits: LogLimits) -> (Arc<Log>, LogWriter) {
         let capacity = limits.segments_max.next_power_of_two().max(2);
         let log = Arc::new(Log {
-            slots: (0..capacity).map(|_| ArcSwapOption::empty()).collect(),
+            slots: (0..capacity).map(|_| Slot::empty()).collect(),
             epoch,
             head: AtomicU64::new(0),
             tail: AtomicU64::new(0),
             end: AtomicU64::new(0),
             gone_evicted: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
-            others_bytes: Arc::default(),
+            recuts: Arc::default(),
         });
-        let writer = LogWriter { log: Arc::clone(&log), limits, weights: VecDeque::new(), bytes: 0, next: Offset(1) };
+        let writer =
+            LogWriter { log: Arc::clone(&log), limits, held: VecDeque::new(), bytes: 0, head: 0, next: Offset(1) };
         (log, writer)
     }
 
@@ -70,8 +72,13 @@ impl Log {
     /// Segments and bytes held now.
     pub fn held(&self) -> (u64, u64) {
         let tail = self.tail.load(Ordering::Acquire);
-        let bytes = self.bytes.load(Ordering::Relaxed) + self.others_bytes.load(Ordering::Relaxed);
+        let bytes = self.bytes.load(Ordering::Relaxed) + self.recuts.held_bytes();
         (self.head.load(Ordering::Acquire).saturating_sub(tail), bytes)
+    }
+
+    /// Segments recut into `framing` since the start. Invariant ENCODE-ONCE: never more than were published.
+    pub fn segments_recut(&self, framing: Framing) -> u64 {
+        self.recuts.segments(framing)
     }
 
     /// The segment `number`, if it is still held.
@@ -83,7 +90,7 @@ impl Log {
         self.slot(number).load_full().filter(|segment| segment.number == number)
     }
 
-    fn slot(&self, number: u64) -> &ArcSwapOption<Segment> {
+    fn slot(&self, number: u64) -> &Slot<Segment> {
         &self.slots[number as usize & (self.slots.len() - 1)]
     }
 
@@ -100,7 +107,7 @@ impl Log {
                 None => return (Reader { next: head }, Offset(0)),
                 Some(Some(last)) => return (Reader { next: head }, last.last()),
                 // Evicted already, so there is a newer one.
-                Some(None) => std::hint::spin_loop(),
+                Some(None) => spin_loop(),
             }
         }
     }
@@ -142,14 +149,17 @@ impl Reader {
     }
 }
 
-/// The writer's side, owned by the sequencer.
+/// The writer's side, owned by the sequencer. What it shares it only writes: what it has to know of that it keeps itself.
 #[derive(Debug)]
 pub struct LogWriter {
     log: Arc<Log>,
     limits: LogLimits,
-    /// Weight of each segment held, oldest first.
-    weights: VecDeque<usize>,
+    /// Oldest first.
+    held: VecDeque<Arc<Segment>>,
+    /// Weight of `held`.
     bytes: usize,
+    /// Number of the next segment.
+    head: u64,
     next: Offset,
 }
 
@@ -165,8 +175,7 @@ impl LogWriter {
 
     /// The link that the entry at `index` of the draft will have.
     pub fn next_link(&self, index: usize) -> Link {
-        let segment = self.log.head.load(Ordering::Relaxed);
-        Link { offset: self.next_offset(index), position: Position { segment, index: index as u32 } }
+        Link { offset: self.next_offset(index), position: Position { segment: self.head, index: index as u32 } }
     }
 
     /// Publishes the draft as one segment. Hands every evicted entry's topic and offset to `evicted`.
@@ -174,38 +183,37 @@ impl LogWriter {
         if draft.is_empty() {
             return;
         }
-        let number = self.log.head.load(Ordering::Relaxed);
-        let segment =
-            Arc::new(draft.seal(number, self.next, self.log.epoch.clone(), Arc::clone(&self.log.others_bytes)));
+        let number = self.head;
+        let segment = Arc::new(draft.seal(number, self.next, self.log.epoch.clone(), Arc::clone(&self.log.recuts)));
         let weight = segment.weight();
         self.make_room(weight, &mut evicted);
-        self.weights.push_back(weight);
-        self.bytes += weight;
-        self.next = Offset(segment.last().0 + 1);
         let end = segment.last();
+        self.bytes += weight;
+        self.next = Offset(end.0 + 1);
+        self.head += 1;
+        self.held.push_back(Arc::clone(&segment));
         self.log.slot(number).store(Some(segment));
         self.log.bytes.store(self.bytes as u64, Ordering::Relaxed);
         self.log.end.store(end.0, Ordering::Release);
-        self.log.head.store(number + 1, Ordering::Release);
+        self.log.head.store(self.head, Ordering::Release);
     }
 
     /// Evicts until a segment of `weight` fits. A segment above the byte limit still gets in, alone.
     fn make_room(&mut self, weight: usize, evicted: &mut impl FnMut(&Entry, Offset)) {
         let count_max = self.log.slots.len().min(self.limits.segments_max.max(1));
-        while !self.weights.is_empty()
-            && (self.weights.len() >= count_max || self.held_bytes() + weight > self.limits.bytes_max)
+        while !self.held.is_empty()
+            && (self.held.len() >= count_max || self.held_bytes() + weight > self.limits.bytes_max)
         {
             self.evict_oldest(evicted);
         }
     }
 
     fn held_bytes(&self) -> usize {
-        self.bytes + self.log.others_bytes.load(Ordering::Relaxed) as usize
+        self.bytes + self.log.recuts.held_bytes() as usize
     }
 
     fn evict_oldest(&mut self, evicted: &mut impl FnMut(&Entry, Offset)) {
-        let number = self.log.tail.load(Ordering::Relaxed);
-        let Some(segment) = self.log.slot(number).load_full() else { return };
+        let Some(segment) = self.held.pop_front() else { return };
         for (index, entry) in (0u32..).zip(segment.entries.iter()) {
             let offset = segment.offset_of(index);
             if entry.kind == EntryKind::Gone {
@@ -215,8 +223,8 @@ impl LogWriter {
         }
         // Invariant: `gone_evicted` and `tail` move before the slot empties, so a reader that misses the segment also
         // sees why.
-        self.log.tail.store(number + 1, Ordering::Release);
-        self.log.slot(number).store(None);
-        self.bytes -= self.weights.pop_front().unwrap_or_default();
+        self.log.tail.store(segment.number + 1, Ordering::Release);
+        self.log.slot(segment.number).store(None);
+        self.bytes -= segment.weight();
     }
 }

@@ -1,8 +1,8 @@
 //! One sequencer batch, encoded: immutable once published, shared by every reader.
 
+use super::recuts::Recuts;
 use super::{Epoch, Link, Offset, Position, Seq, TopicId};
 use crate::framing::{Framed, Framing, VARIANTS, entry};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +53,8 @@ pub struct Segment {
     plain: Framed,
     /// Cut from `plain` by whoever asks first. Invariant ENCODE-ONCE: each at most once.
     others: OnceLock<Box<Others>>,
-    /// Bytes of all segments' other framings, for the log's limit.
-    others_bytes: Arc<AtomicU64>,
+    /// Of all segments of the log; a tick's has its own.
+    pub(crate) recuts: Arc<Recuts>,
 }
 
 type Others = [OnceLock<Framed>; VARIANTS];
@@ -83,14 +83,10 @@ impl Segment {
             return &self.plain;
         }
         let others = self.others.get_or_init(|| {
-            self.others_bytes.fetch_add(size_of::<Others>() as u64, Ordering::Relaxed);
+            self.recuts.hold(size_of::<Others>());
             Box::new(std::array::from_fn(|_| OnceLock::new()))
         });
-        others[framing.index()].get_or_init(|| {
-            let framed = entry::recut(self, framing);
-            self.others_bytes.fetch_add(framed.bytes.capacity() as u64, Ordering::Relaxed);
-            framed
-        })
+        others[framing.index()].get_or_init(|| entry::recut(self, framing))
     }
 
     /// The name of an entry's topic, which may have been forgotten everywhere else.
@@ -125,7 +121,7 @@ impl Drop for Segment {
     fn drop(&mut self) {
         let Some(others) = self.others.get() else { return };
         let bytes: usize = others.iter().filter_map(OnceLock::get).map(|framed| framed.bytes.capacity()).sum();
-        self.others_bytes.fetch_sub((bytes + size_of::<Others>()) as u64, Ordering::Relaxed);
+        self.recuts.release(bytes + size_of::<Others>());
     }
 }
 
@@ -154,11 +150,11 @@ impl SegmentDraft {
     }
 
     /// Takes what was drafted as the segment `number`, whose first entry has offset `first`.
-    pub(crate) fn seal(&mut self, number: u64, first: Offset, epoch: Epoch, others_bytes: Arc<AtomicU64>) -> Segment {
+    pub(crate) fn seal(&mut self, number: u64, first: Offset, epoch: Epoch, recuts: Arc<Recuts>) -> Segment {
         let plain = Framed { bytes: self.plain.bytes.as_slice().into(), ends: self.plain.ends.as_slice().into() };
         self.plain.bytes.clear();
         self.plain.ends.clear();
         let entries = self.entries.drain(..).collect();
-        Segment { number, first, epoch, entries, plain, others: OnceLock::new(), others_bytes }
+        Segment { number, first, epoch, entries, plain, others: OnceLock::new(), recuts }
     }
 }

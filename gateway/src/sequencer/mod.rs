@@ -145,7 +145,8 @@ impl Sequencer {
         for id in std::mem::take(&mut self.touched) {
             let record = &mut self.records[id.index()];
             record.touched = false;
-            self.store.put(id, record.live.then(|| Arc::new(record.snapshot(id))));
+            let snapshot = record.live.then(|| Arc::new(record.snapshot(id, self.store.encodings())));
+            self.store.put(id, snapshot);
         }
     }
 

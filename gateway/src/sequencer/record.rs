@@ -1,7 +1,7 @@
 //! What the sequencer keeps of one topic.
 
 use crate::log::{Link, Offset, Seq, TopicId};
-use crate::store::{Content, Event, Kind, Snapshot};
+use crate::store::{Content, Encodings, Event, Kind, Snapshot};
 use feeds::model::Object;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -75,11 +75,12 @@ impl Record {
     }
 
     /// Only called once an entry is drafted, hence with a newest link.
-    pub fn snapshot(&self, id: TopicId) -> Snapshot {
+    pub fn snapshot(&self, id: TopicId, encodings: &Arc<Encodings>) -> Snapshot {
         let newest = self.newest.expect("a live record has the entry of its birth");
         let from = if self.kind == Kind::Event { self.from() } else { self.seq };
         let (name, content) = (Arc::clone(&self.name), self.content());
-        Snapshot::new(id, name, self.n, (from, self.seq), newest, (self.ts, self.te), self.stale, content)
+        let (times, encodings) = ((self.ts, self.te), Arc::clone(encodings));
+        Snapshot::new(id, name, self.n, (from, self.seq), newest, times, self.stale, content, encodings)
     }
 
     pub fn end(&mut self) {

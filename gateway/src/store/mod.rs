@@ -3,19 +3,22 @@
 //! Invariant: a snapshot is stored before the log entry that made it is published. So whoever has read the log to an
 //! offset finds snapshots at least that new; one that is newer is held until the reader catches up (SNAPSHOT-FIRST).
 
+mod encodings;
 mod snapshot;
 
+pub(crate) use encodings::Encodings;
 pub use snapshot::{Content, Event, Kind, Snapshot};
 
 use crate::log::{Offset, TopicId};
-use arc_swap::ArcSwapOption;
+use crate::sync::{AtomicU64, Slot};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
-/// Snapshots by dense topic id. The only module that touches arc-swap for states.
+/// Snapshots by dense topic id.
 #[derive(Debug, Default)]
 pub struct Store {
-    slots: boxcar::Vec<ArcSwapOption<Snapshot>>,
+    slots: boxcar::Vec<Slot<Snapshot>>,
+    encodings: Arc<Encodings>,
     /// Offset of the newest entry that a slot may show; the log may end before it for a moment.
     shown: AtomicU64,
 }
@@ -35,6 +38,16 @@ impl Store {
         self.slots.iter().filter_map(|(_, slot)| slot.load_full())
     }
 
+    /// Snapshots encoded since the start, in one form of numbers. Invariant ENCODE-ONCE: never more than were stored.
+    pub fn snapshots_encoded(&self, num_string: bool) -> u64 {
+        self.encodings.made(num_string)
+    }
+
+    /// Where its snapshots count their encodings.
+    pub(crate) fn encodings(&self) -> &Arc<Encodings> {
+        &self.encodings
+    }
+
     /// What was loaded before this call shows nothing beyond this offset. Whoever takes all topics for what there is has
     /// to read the log so far first: of a topic that ended, nothing is left that would say when.
     pub fn shown(&self) -> Offset {
@@ -48,7 +61,7 @@ impl Store {
 
     /// A new, empty slot. Sequencer only.
     pub(crate) fn add_slot(&self) -> TopicId {
-        TopicId(self.slots.push(ArcSwapOption::empty()) as u32)
+        TopicId(self.slots.push(Slot::empty()) as u32)
     }
 
     /// Replaces what the slot holds. Sequencer only.

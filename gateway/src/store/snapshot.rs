@@ -1,5 +1,6 @@
 //! One topic's state at one seq, with its encodings made at most once each.
 
+use super::Encodings;
 use crate::log::{Link, Seq, TopicId};
 use bytes::Bytes;
 use feeds::model::Object;
@@ -57,6 +58,7 @@ pub struct Snapshot {
     pub content: Content,
     /// `data` as numbers and as strings. Invariant ENCODE-ONCE.
     encoded: [OnceLock<Bytes>; 2],
+    encodings: Arc<Encodings>,
 }
 
 impl Snapshot {
@@ -70,26 +72,32 @@ impl Snapshot {
         (ts, te): (i64, Option<i64>),
         stale: bool,
         content: Content,
+        encodings: Arc<Encodings>,
     ) -> Snapshot {
         let kind = match content {
             Content::State(_) => Kind::State,
             Content::Events(_) => Kind::Event,
         };
-        Snapshot { topic, name, kind, n, seq, from, link, ts, te, stale, content, encoded: Default::default() }
+        Snapshot {
+            topic,
+            name,
+            kind,
+            n,
+            seq,
+            from,
+            link,
+            ts,
+            te,
+            stale,
+            content,
+            encoded: Default::default(),
+            encodings,
+        }
     }
 
     /// The JSON of `data`, made on first use and shared by all who ask.
     pub fn data(&self, num_string: bool) -> Bytes {
-        self.encoded[usize::from(num_string)]
-            .get_or_init(|| {
-                if num_string {
-                    let mut out = Vec::new();
-                    crate::framing::quote_numbers(&self.data(false), &mut out);
-                    return out.into();
-                }
-                self.encode().into()
-            })
-            .clone()
+        self.encoded[usize::from(num_string)].get_or_init(|| self.encode(num_string).into()).clone()
     }
 
     /// Appends the events as one JSON array.
@@ -104,8 +112,13 @@ impl Snapshot {
         out.push(b']');
     }
 
-    fn encode(&self) -> Vec<u8> {
+    fn encode(&self, num_string: bool) -> Vec<u8> {
+        self.encodings.note(num_string);
         let mut out = Vec::new();
+        if num_string {
+            crate::framing::quote_numbers(&self.data(false), &mut out);
+            return out;
+        }
         match &self.content {
             Content::State(state) => state.write(&mut out),
             Content::Events(events) => Snapshot::write_events(events, &mut out),

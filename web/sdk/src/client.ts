@@ -332,6 +332,9 @@ export class Client {
 
   /** The gateway states that the connection is whole up to a place. */
   private arrive(message: At): void {
+    // Why not at every cursor: a resume by entries states those of the way, between which older ends are told again. And
+    // with a rate an `at` may be older than what was told.
+    if (!this.options.rate) this.store.covered();
     this.advance(message.cursor);
     const { join } = this;
     const joining = this.currentStatus === 'joining' && !this.subscriptions.waiting;
@@ -351,7 +354,6 @@ export class Client {
   }
 
   private advance(cursor: string): void {
-    this.store.covered();
     this.cursorText = cursor;
     this.subscriptions.cover();
   }

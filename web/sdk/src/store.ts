@@ -50,6 +50,9 @@ export type Outcome =
   | { kind: 'gone'; topic: string }
   | { kind: 'duplicate' };
 
+/** Limit: ended topics remembered; the oldest go. */
+const GRAVES_MAX = 10_000;
+
 const DUPLICATE: Outcome = { kind: 'duplicate' };
 
 export class TopicStore {
@@ -57,8 +60,8 @@ export class TopicStore {
   epoch = '';
   private readonly topics = new Map<string, TopicState>();
   /**
-   * Seqs of topics that ended since the last cursor. Why: a resume from that cursor tells of their end again, and of
-   * what came before it.
+   * Seqs of topics that ended since the connection was whole last. Why: a resume from an older cursor tells of their end
+   * again, and of what came before it.
    */
   private readonly graves = new Map<string, { epoch: string; seq: number }>();
   /** Topics named since the round began; `undefined` outside a round. */
@@ -99,7 +102,7 @@ export class TopicStore {
     return this.drop((topic) => !matchesAny(patterns, topic));
   }
 
-  /** The server stated a cursor: what ended before it is not told of again. */
+  /** The server stated that everything up to here was told: what ended before it is not told of again. */
   covered(): void {
     this.graves.clear();
   }
@@ -165,7 +168,9 @@ export class TopicStore {
 
   private gone(message: Gone, held: TopicState | undefined, current: TopicState | undefined): Outcome {
     if (current && message.seq < current.seq) return DUPLICATE;
+    this.graves.delete(message.topic);
     this.graves.set(message.topic, { epoch: this.epoch, seq: message.seq });
+    if (this.graves.size > GRAVES_MAX) this.graves.delete(this.graves.keys().next().value as string);
     if (!held) return DUPLICATE;
     this.topics.delete(message.topic);
     return { kind: 'gone', topic: message.topic };

@@ -33,17 +33,6 @@ test('the golden WebSocket messages are followed without a gap', () => {
   expect(store.get('trade.binance.BTC-USDT')?.events.map((event) => event.id)).toEqual(['48', '49']);
 });
 
-test('the golden throttled stream is followed without a gap', () => {
-  const lines = wire('rate.jsonl').trim().split('\n');
-  const messages = lines.map((line) => JSON.parse(line));
-  const store = follow(messages);
-  expect(store.get('quote.desk.XAU')).toMatchObject({ stale: true, data: { bid: 4071.6, ask: 4071.9 } });
-  expect(store.get('quote.desk.XAG')).toMatchObject({ data: { bid: 50.1 } });
-  expect(store.get('trade.desk.XAU')).toBeUndefined();
-  const lost = messages.filter((message) => message.why === 'rate').map((message) => message.lost);
-  expect(lost.filter((count) => count > 0)).toHaveLength(1);
-});
-
 test('the golden SSE stream holds one JSON message a block, and ids that are cursors', () => {
   const blocks = wire('sse.txt').trim().split('\n\n');
   const parsed = blocks.map((block) =>

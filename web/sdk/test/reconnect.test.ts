@@ -105,6 +105,43 @@ describe('a bye', () => {
   });
 });
 
+test('what led to an end that was told already is told again by a resume, and means nothing', () => {
+  client.close();
+  client = connect({ url: 'https://host/base/', topics: ['quote.>'], environment });
+  vi.advanceTimersByTime(0);
+  const snap = (topic: string, seq: number): Message => ({
+    t: 'snap',
+    topic,
+    n: 1,
+    seq,
+    ts: 0,
+    data: { a: 1 },
+    why: 'subscribe',
+  });
+  socket().open();
+  socket().say({ t: 'hello', v: 1, id: 'c', epoch: 'e1', heartbeat_ms: 1000, now: 0 });
+  for (const { id } of socket().sent) socket().say({ t: 'ok', id });
+  socket().say(snap('quote.a', 5), snap('quote.b', 6), { t: 'at', cursor: 'e1:10' });
+  // The end is told without a cursor, as to one that was behind.
+  socket().say({ t: 'gone', topic: 'quote.a', seq: 7 });
+  socket().onclose?.({ code: 1006, reason: '' });
+  vi.advanceTimersByTime(1000);
+  socket().open();
+  expect(socket().sent).toMatchObject([{ op: 'sub', cursor: 'e1:10' }]);
+  socket().say({ t: 'hello', v: 1, id: 'c', epoch: 'e1', heartbeat_ms: 1000, now: 0 });
+  for (const { id } of socket().sent) socket().say({ t: 'ok', id });
+  socket().say(
+    { t: 'delta', topic: 'quote.b', seq: 7, o: 11, ts: 0, data: { a: 2 } },
+    { t: 'delta', topic: 'quote.a', seq: 6, o: 12, ts: 0, data: { a: 2 } },
+    { t: 'delta', topic: 'quote.a', seq: 7, o: 13, ts: 0, data: { a: 3 } },
+    { t: 'gone', topic: 'quote.a', seq: 7, o: 14 },
+    { t: 'at', cursor: 'e1:14' },
+  );
+  expect(client.status).toBe('live');
+  expect(client.counters.gaps).toBe(0);
+  expect(client.topic('quote.a')).toBeUndefined();
+});
+
 test('a silent link is asked, then given up', () => {
   socket().welcome();
   vi.advanceTimersByTime(2000);

@@ -50,6 +50,11 @@ impl Assembly {
         self.bytes.len() == self.taken && self.message.is_none()
     }
 
+    /// Memory that is held for what is not whole yet.
+    pub fn held_bytes(&self) -> usize {
+        self.bytes.capacity() + self.message.as_ref().map_or(0, |message| message.payload.capacity())
+    }
+
     /// Takes what was read.
     pub fn push(&mut self, read: &[u8]) {
         self.bytes.extend_from_slice(read);
