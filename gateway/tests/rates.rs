@@ -401,7 +401,7 @@ fn an_end_reaches_those_who_change_their_rate() {
     stage.alter(key, rate(1));
     stage.event("e.1", 2);
     stage.apply("e.1", Change::Retire);
-    let told = ["subscribe e.1 5→6 0", "rate e.1 5→7 lost 0 0 1", "append e.1 7→8 2", "gone e.1 8", "at 7"];
+    let told = ["subscribe e.1 5→6 0", "rate e.1 5→7 lost 0 0 1", "append e.1 7→8 2", "gone e.1 8"];
     assert_eq!(tape.told(), told);
 }
 

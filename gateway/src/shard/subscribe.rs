@@ -275,6 +275,11 @@ impl<W: Wire> Core<W> {
         }
         joining.insert(topic, held);
         self.hold_until_tick(topic, rate, now_ms);
+        if let Some(indexed) = self.index.get_mut(topic).filter(|indexed| indexed.is_alive()) {
+            // The last tick may be ahead of what this shard has read, and so of this reader.
+            let rated = indexed.at_rate(rate);
+            rated.from = rated.from.min(held.offset);
+        }
     }
 
     /// Of throttled topics, those that are told by entries, or that did not change since the client's cursor.
