@@ -29,7 +29,7 @@ miri() {
         echo "SKIPPED Miri: rustup component add miri rust-src --toolchain nightly" >&2
         return
     fi
-    MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-many-seeds=0..${MIRI_SEEDS:-8}" \
+    MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-many-seeds=0..${MIRI_SEEDS:-4}" \
         nice -n 10 cargo +nightly miri test --target-dir target/miri -p fanwire --test stress
     ran=1
 }
