@@ -99,6 +99,12 @@ impl Log {
         Reader { next: self.tail.load(Ordering::Acquire) }
     }
 
+    /// A reader from before the first entry ever. If that is gone, it is overtaken at its first step: whoever has to know
+    /// all topics must not begin in the midst unawares.
+    pub fn reader_at_beginning(&self) -> Reader {
+        Reader { next: 0 }
+    }
+
     /// A reader that has read everything there is now, and the offset of the newest entry that it counts as read.
     pub fn reader_at_head(&self) -> (Reader, Offset) {
         loop {

@@ -80,7 +80,7 @@ impl<W: Wire> Core<W> {
         counters: Arc<ShardCounters>,
         (shard, shards): (u64, u64),
     ) -> Core<W> {
-        let reader = log.reader_at_tail();
+        let reader = log.reader_at_beginning();
         let no_tick = Tick::empty(log.epoch().clone());
         let sets = Sets::new(settings.limits.topics_per_connection_max);
         Core {
