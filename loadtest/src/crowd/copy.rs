@@ -321,7 +321,8 @@ impl Copy {
             }
             // Who was put behind is told every end, also of a life of which nothing else was told; and hears of it before
             // the first snapshot that says `lag`. It means nothing, unless that life goes on.
-            None => drop(self.graves.insert(message.topic.into(), seq)),
+            None if message.offset.is_none() || self.may_repeat => drop(self.graves.insert(message.topic.into(), seq)),
+            None => return Err(breach("gone", message, "a topic that is held", "another, on a live connection")),
         }
         Ok(())
     }
