@@ -10,6 +10,10 @@ pub const IOVECS_MAX: usize = 1_024;
 pub const COPIED_BYTES_MAX: usize = 4 * 1024;
 /// Bytes one connection may be given in one turn before the others get theirs.
 pub const TURN_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of log read before they are handed out: bounds what a pass holds when much has come at once.
+pub const PASS_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Turns that a connection gets before it counts as too far behind: enough for all that one pass brings.
+pub const TURNS_BEYOND_MAX: usize = 16;
 /// Items of a backlog gathered into one write.
 pub const GATHER_MAX: usize = 128;
 /// Ends of topics that a connection may be owed beyond its pending entries: they cannot be made up for by snapshots.
@@ -31,6 +35,10 @@ pub const PARTING_EVENTS_MAX: usize = 4_096;
 pub const IDLE_SETS_MAX: usize = 1_024;
 /// Filters and topics of those sets in all: a few are large, or many are small.
 pub const IDLE_SETS_WEIGHT_MAX: usize = 256 * 1_024;
+
+/// Bodies of polls, and bytes of them, that a shard remembers.
+pub const BODIES_MAX: usize = 256;
+pub const BODIES_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Caps that an operator may move.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

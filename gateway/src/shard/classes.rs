@@ -106,7 +106,7 @@ impl Classes {
         std::mem::take(&mut self.get_mut(rate).changed)
     }
 
-    /// The tick is over: all was delivered up to `position` but for the topics `left`, which wait for the next one.
+    /// The tick is over: all was delivered but for the topics `left`, which wait for the next one.
     pub fn end_tick(&mut self, rate: Rate, left: Vec<TopicId>, now_ms: i64) {
         let class = self.get_mut(rate);
         class.changed = left;

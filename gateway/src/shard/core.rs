@@ -1,25 +1,20 @@
 //! The pure heart of a shard: log position, topic table, sets, connections. No I/O but through [`Wire`], no clock.
 
-use super::backlog::{Basis, Gone, Owed, Waiting};
+use super::backlog::Owed;
 use super::connection::{ConnId, ConnKey, Connection, Peer, Wire};
 use super::counters::{ShardCounters, Transport};
-use super::index::{Index, Indexed, Observed};
+use super::index::{Index, Observed};
 use super::pass::Pass;
 use super::sets::{SetKey, Sets};
 use super::tick::Tick;
 use crate::close::CloseReason;
-use crate::framing::message::{Why, bye, error, gone, hello};
+use crate::framing::message::{bye, error, hello};
 use crate::framing::{Form, Framing, websocket, wrap};
-use crate::limits::{ANSWERS_PENDING_MAX, Limits, TooManyTopics};
-use crate::log::{Entry, Link, Log, Offset, Reader, Segment, TopicId};
-use crate::mutation::{self, Mutation};
+use crate::limits::{ANSWERS_PENDING_MAX, Limits, PASS_BYTES_MAX, TooManyTopics};
+use crate::log::{Entry, Link, Log, Offset, Reader, Segment};
 use crate::store::Store;
-use bytes::Bytes;
 use slab::Slab;
 use std::sync::Arc;
-
-/// Bytes of log read before they are handed out: bounds what a pass holds when much has come at once.
-const PASS_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 #[derive(Clone, Debug)]
 pub struct CoreSettings {
@@ -43,7 +38,7 @@ pub struct Paces {
 pub struct Core<W> {
     pub(super) store: Arc<Store>,
     pub(super) log: Arc<Log>,
-    reader: Reader,
+    pub(super) reader: Reader,
     /// Everything up to here was read and handed out.
     pub(super) position: Offset,
     /// Older cursors get everything anew: this shard does not know what died before. For a moment after it was overtaken the
@@ -238,7 +233,7 @@ impl<W: Wire> Core<W> {
     }
 
     /// Members of sets that met the cap on topics are told so, once, and get no cursor from now on.
-    fn tell_limited(&mut self) {
+    pub(super) fn tell_limited(&mut self) {
         for key in self.sets.take_newly_limited() {
             ShardCounters::add(&self.counters.topics_limited, 1);
             let most = self.settings.limits.topics_per_connection_max;
@@ -264,64 +259,6 @@ impl<W: Wire> Core<W> {
         }
         self.counters.sets.store(self.sets.len() as u64, std::sync::atomic::Ordering::Relaxed);
         self.counters.topics.store(self.index.live() as u64, std::sync::atomic::Ordering::Relaxed);
-    }
-
-    /// The log evicted entries before this shard read them: the topic table is made anew and every subscriber lags.
-    fn rebuild(&mut self, now_ms: i64) {
-        ShardCounters::add(&self.counters.overtaken, 1);
-        tracing::warn!("the shard was overtaken by the log's eviction; its subscribers get snapshots");
-        let old = std::mem::take(&mut self.index);
-        // The head first, then the snapshots: what comes between is read again from the log, and nothing is missed.
-        (self.reader, self.position) = self.log.reader_at_head();
-        for snapshot in self.store.all() {
-            self.index.learn(&snapshot);
-        }
-        // Invariant CURSOR-TRUE: of a topic whose end is in the store but not in the log yet, the table knows nothing, though it
-        // lives at the position. So the table is true from where the log says what the store shows.
-        self.known_from = self.position.max(self.store.shown());
-        if mutation::on(Mutation::OvertakenShardTrusted) {
-            self.known_from = Offset(0);
-        }
-        self.sets.recover(&mut self.index);
-        self.resync_all(&old, now_ms);
-        self.tell_limited();
-    }
-
-    /// Every subscriber gets its topics anew; what ended unseen is told as such.
-    fn resync_all(&mut self, old: &Index, now_ms: i64) {
-        let ended: Vec<(TopicId, &Indexed, Vec<u8>)> = old
-            .iter()
-            .filter(|(id, topic)| topic.retired.is_none() && !self.index.is_alive(*id, &topic.name))
-            .map(|(id, topic)| (id, topic, gone(&topic.name, self.index.end_of_former(topic, self.position))))
-            .collect();
-        for (key, connection) in &mut self.connections {
-            let Some(set) = connection.set.filter(|_| connection.closing.is_none()) else { continue };
-            self.ready.push(ConnKey(key));
-            let (form, set) = (connection.framing.form, self.sets.get(set));
-            let backlog = connection.backlog();
-            backlog.lag();
-            let covered = |topic: &Indexed| set.terms.filters.cover(&topic.name);
-            for (id, _, gone) in ended.iter().filter(|(_, topic, _)| covered(topic)) {
-                let gone: Bytes = wrap(form, gone, None).into();
-                backlog.push_gone(Gone { topic: *id, live: gone.clone(), quiet: gone });
-            }
-            let joining = std::mem::take(&mut backlog.joining);
-            for &topic in &set.topics {
-                if self.index.get(topic).is_some_and(Indexed::is_alive) {
-                    let held = |old: &Indexed| {
-                        joining.get(&topic).map_or_else(|| old.seq_at(set.rate(topic)), |held| held.seq)
-                    };
-                    let basis = old.get(topic).map_or(Basis::Unknown, |old| Basis::Delivered(held(old)));
-                    backlog.wait_for_newest(topic);
-                    backlog.wait(topic, Waiting::newest(Why::Lag, basis));
-                }
-            }
-        }
-        for (key, set) in self.sets.iter_mut() {
-            if set.waiters.begin_gathering() {
-                self.gathering.push_back((now_ms, key));
-            }
-        }
     }
 
     /// Adopts a wire. `prelude` goes out before `hello` (an HTTP response head).
@@ -444,7 +381,7 @@ impl<W: Wire> Core<W> {
             self.leave(set, key, connection.member);
         }
         ShardCounters::subtract(&self.counters.connections[connection.transport as usize], 1);
-        ShardCounters::add(&self.counters.closes[reason.index()], 1);
+        self.counters.count_close(reason);
         Some(connection.wire)
     }
 

@@ -10,7 +10,7 @@ use super::write::{Progress, Run, Share, Written, queue_all, spill, write_all, w
 use crate::close::CloseReason;
 use crate::framing::message::{Lost, Why, at, cursor, snapshot};
 use crate::framing::{Form, Framing, websocket, wrap};
-use crate::limits::{ENDS_BEYOND_MAX, LINGER_BYTES_MAX, TURN_BYTES_MAX};
+use crate::limits::{ENDS_BEYOND_MAX, LINGER_BYTES_MAX, TURN_BYTES_MAX, TURNS_BEYOND_MAX};
 use crate::log::TopicId;
 use crate::mutation::{self, Mutation};
 use crate::store::{Content, Snapshot};
@@ -19,9 +19,6 @@ use slab::Slab;
 use smallvec::SmallVec;
 use std::io;
 use std::sync::Arc;
-
-/// Turns that a connection gets before it counts as too far behind: enough for all that one pass brings.
-const TURNS_BEYOND_MAX: usize = 16;
 
 impl<W: Wire> Core<W> {
     /// Hands out the entries of the pass: every member of a marked set is written to once, or has them queued.

@@ -16,6 +16,7 @@ mod handle;
 mod heartbeat;
 mod index;
 mod linger;
+mod overtaken;
 mod pass;
 mod phase;
 mod poll;

@@ -11,7 +11,7 @@ use super::filters::Filters;
 use super::sets::{SetKey, Terms};
 use crate::framing::message::{at, cursor, name};
 use crate::framing::{Form, Framing};
-use crate::limits::TooManyTopics;
+use crate::limits::{BODIES_BYTES_MAX, BODIES_MAX, TooManyTopics};
 use crate::log::{Cursor, Offset};
 use crate::mutation::{self, Mutation};
 use crate::store::Snapshot;
@@ -20,10 +20,6 @@ use slab::Slab;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use tokio::sync::oneshot;
-
-/// Bodies and bytes of them that a shard remembers.
-const BODIES_MAX: usize = 256;
-const BODIES_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A place in a set's line of waiting polls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +93,7 @@ impl<W: Wire> Core<W> {
     /// The set that a poll asks about. It is leased: give it back with [`Core::poll_left`].
     pub fn poll_set(&mut self, filters: Filters, framing: Framing, now_ms: i64) -> Result<SetKey, TooManyTopics> {
         self.settle(now_ms);
-        let set = self.sets.intern(Terms { filters, framing, linger_ms: 0, limited: false }, &mut self.index)?;
+        let set = self.sets.intern(Terms::new(filters, framing, 0, false), &mut self.index)?;
         self.sets.get_mut(set).leases += 1;
         Ok(set)
     }

@@ -31,6 +31,13 @@ pub struct Terms {
     pub limited: bool,
 }
 
+impl Terms {
+    pub fn new(filters: Filters, framing: Framing, linger_ms: u32, limited: bool) -> Terms {
+        let quiet = limited || !filters.rates().is_empty();
+        Terms { filters, framing: framing.quiet(quiet), linger_ms, limited }
+    }
+}
+
 #[derive(Debug)]
 pub struct Set {
     /// Never reused, unlike its key.
@@ -177,6 +184,12 @@ impl Sets {
         }
         self.by_terms.insert(terms, key);
         Ok(key)
+    }
+
+    /// Topics that a set covers and another one does not.
+    pub fn beyond(&self, set: SetKey, other: Option<SetKey>) -> BTreeSet<TopicId> {
+        let topics = &self.get(set).topics;
+        other.map_or_else(|| topics.clone(), |other| topics.difference(&self.get(other).topics).copied().collect())
     }
 
     /// Whether there may be a set of these terms.

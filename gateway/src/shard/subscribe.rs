@@ -69,10 +69,7 @@ impl<W: Wire> Core<W> {
         let filters = old.filters.with(subscription.topics.iter().cloned(), subscription.rate);
         self.settings.limits.check_filters(filters.patterns())?;
         let (old, new) = (self.connections[key.0].set, self.set_of(key, filters)?);
-        let gained: BTreeSet<TopicId> = match old {
-            None => self.sets.get(new).topics.clone(),
-            Some(old) => self.sets.get(new).topics.difference(&self.sets.get(old).topics).copied().collect(),
-        };
+        let gained = self.sets.beyond(new, old);
         let answer = self.answer(&gained, subscription.cursor.as_ref());
         if subscription.cursor.is_some() {
             self.count_resume(&answer);
@@ -97,21 +94,9 @@ impl<W: Wire> Core<W> {
         let Some(terms) = self.settled_terms(key, now_ms) else { return Ok(()) };
         if let Some(old) = self.connections[key.0].set {
             let new = self.set_of(key, terms.filters.without(topics))?;
-            let lost: Vec<TopicId> =
-                self.sets.get(old).topics.difference(&self.sets.get(new).topics).copied().collect();
-            let moved = self.moved(Some(old), new);
-            let missed = self.missed(old, new);
-            self.move_to(key, new, now_ms);
-            self.tell_missed(key, &missed, now_ms);
-            if let Some(backlog) = self.connections[key.0].backlog.as_mut() {
-                lost.into_iter().for_each(|topic| backlog.stop_waiting(topic));
-            }
-            self.change_rates(key, &moved, now_ms);
-            self.ready.push(key);
+            self.change_set(key, old, new, now_ms);
         }
-        if let Some(reply) = reply {
-            self.send_raw(key, reply);
-        }
+        reply.into_iter().for_each(|reply| self.send_raw(key, reply));
         Ok(())
     }
 
@@ -136,31 +121,31 @@ impl<W: Wire> Core<W> {
         connection.framing = Framing { num_string, ids, ..before };
         connection.linger_ms = linger_ms.unwrap_or(lingered);
         if let Some(old) = old {
-            let new = match self.set_of(key, filters) {
-                Ok(new) => new,
-                Err(refused) => {
-                    let connection = &mut self.connections[key.0];
-                    (connection.framing, connection.linger_ms) = (before, lingered);
-                    return Err(refused.into());
-                }
-            };
-            let moved = self.moved(Some(old), new);
-            let missed = self.missed(old, new);
-            self.move_to(key, new, now_ms);
-            self.tell_missed(key, &missed, now_ms);
+            let new = self.set_of(key, filters).inspect_err(|_| {
+                let connection = &mut self.connections[key.0];
+                (connection.framing, connection.linger_ms) = (before, lingered);
+            })?;
+            self.change_set(key, old, new, now_ms);
             if ids && !before.ids {
                 self.name_topics(key, new);
             }
-            if let Some(reply) = reply {
-                self.send_raw(key, reply);
-            }
-            self.change_rates(key, &moved, now_ms);
-            return Ok(());
         }
-        if let Some(reply) = reply {
-            self.send_raw(key, reply);
-        }
+        reply.into_iter().for_each(|reply| self.send_raw(key, reply));
         Ok(())
+    }
+
+    /// Moves a connection to another set of the same topics or fewer. What the old one could not cover, since it met the
+    /// cap on topics, the client is told now.
+    fn change_set(&mut self, key: ConnKey, old: SetKey, new: SetKey, now_ms: i64) {
+        let (missed, lost) = (self.sets.beyond(new, Some(old)), self.sets.beyond(old, Some(new)));
+        let moved = self.moved(Some(old), new);
+        self.move_to(key, new, now_ms);
+        self.tell_missed(key, &missed, now_ms);
+        if let Some(backlog) = self.connections[key.0].backlog.as_mut() {
+            lost.into_iter().for_each(|topic| backlog.stop_waiting(topic));
+        }
+        self.change_rates(key, &moved, now_ms);
+        self.ready.push(key);
     }
 
     /// Whether a connection could begin with this subscription.
@@ -174,8 +159,7 @@ impl<W: Wire> Core<W> {
         self.settle(now_ms);
         let filters = Filters::default().with(subscription.topics.iter().cloned(), subscription.rate);
         self.settings.limits.check_filters(filters.patterns())?;
-        let quiet = !filters.rates().is_empty();
-        self.sets.check(&Terms { filters, framing: framing.quiet(quiet), linger_ms, limited: false }, &self.index)?;
+        self.sets.check(&Terms::new(filters, framing, linger_ms, false), &self.index)?;
         Ok(())
     }
 
@@ -186,23 +170,16 @@ impl<W: Wire> Core<W> {
         let connection = self.open_connection(key)?;
         let (framing, linger_ms, set) = (connection.framing, connection.linger_ms, connection.set);
         let terms = set.map(|set| self.sets.get(set).terms.clone());
-        Some(terms.unwrap_or(Terms { filters: Filters::default(), framing, linger_ms, limited: false }))
+        Some(terms.unwrap_or(Terms::new(Filters::default(), framing, linger_ms, false)))
     }
 
     /// The set that a connection has with these filters.
     fn set_of(&mut self, key: ConnKey, filters: Filters) -> Result<SetKey, TooManyTopics> {
-        let connection = &self.connections[key.0];
-        let quiet = connection.limited || !filters.rates().is_empty();
-        let &Connection { framing, linger_ms, limited, .. } = connection;
-        let terms = Terms { filters, framing: framing.quiet(quiet), linger_ms, limited };
-        self.sets.intern(terms, &mut self.index)
+        let &Connection { framing, linger_ms, limited, .. } = &self.connections[key.0];
+        self.sets.intern(Terms::new(filters, framing, linger_ms, limited), &mut self.index)
     }
 
-    /// Topics that a set covers with filters of an old one, which met the cap on topics and was not given them.
-    fn missed(&self, old: SetKey, new: SetKey) -> BTreeSet<TopicId> {
-        self.sets.get(new).topics.difference(&self.sets.get(old).topics).copied().collect()
-    }
-
+    /// Tells a client of topics that its filters covered before, though it was not given them.
     fn tell_missed(&mut self, key: ConnKey, missed: &BTreeSet<TopicId>, now_ms: i64) {
         if missed.is_empty() {
             return;
