@@ -32,6 +32,8 @@ const LOOK_NS: u64 = 20 * MILLISECOND_NS;
 const DRAIN_NS: u64 = 60 * SECOND_NS;
 /// Hot topics that a subscriber has.
 const HOT_PER_SUBSCRIBER: usize = 4;
+/// So few that histories are full before the warm-up is over: what fills them later would look like growth.
+const HISTORY_ITEMS_MAX: usize = 200;
 /// Bytes of log: full within the warm-up, so that its memory stands still afterwards.
 const LOG_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// How often it is asked at the end whether the feeds are back.
@@ -100,7 +102,7 @@ impl SoakLoad {
     fn plan(&self) -> Plan {
         let limits = format!(
             "connections_max = {}\npending_entries_max = {}\nlog_bytes_max = {LOG_BYTES_MAX}\n\
-             write_stall_ms = {}",
+             write_stall_ms = {}\nhistory_items_max = {HISTORY_ITEMS_MAX}",
             self.subscribers * 2 + 100,
             self.pending_entries,
             self.stall_ms * 3
