@@ -24,8 +24,9 @@ test-web: ## the client SDK and the page, without a browser
 	@scripts/web.sh build
 	npm --prefix web test
 
-test-rust: ## all crates, with the switches of the mutation check
+test-rust: ## all crates, with the switches of the mutation check; then without io_uring, in case the first run had it
 	cargo test --workspace --features fanwire/mutations
+	IO_URING=off cargo test --workspace --features fanwire/mutations --test behaviour -- matrix slow fan_out drain
 
 test-browser: ## the page of a running gateway, in Chromium
 	@scripts/browser-test.sh

@@ -11,6 +11,7 @@ use crate::shard::{self, Phase, ShardCounters, ShardSettings, Surroundings};
 use crate::store::Store;
 use crate::transport::publish::Publishers;
 use crate::transport::{Context, Places};
+use feeds::inlet::{Bell, Inlet};
 use feeds::model::Batch;
 use std::future::Future;
 use std::io;
@@ -67,7 +68,7 @@ fn listen(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
 #[derive(Debug)]
 pub struct App {
     /// Where feeds put their batches.
-    pub ingest: crossbeam_channel::Sender<Batch>,
+    pub ingest: Inlet<Batch>,
     pub log: Arc<Log>,
     pub store: Arc<Store>,
     pub sources: Arc<Sources>,
@@ -88,6 +89,8 @@ impl App {
         let (log, writer) = Log::new(epoch, log_limits);
         let (ingest, feeds) = crossbeam_channel::bounded(limits.ingest_batches_max);
         let (publishes, publishes_out) = crossbeam_channel::bounded(limits.publishes_waiting_max);
+        let bell = Bell::default();
+        let (ingest, publishes) = (Inlet::new(ingest, bell.clone()), Inlet::new(publishes, bell.clone()));
         let history = Arc::new(History::new(Arc::clone(&log), Arc::clone(&store), limits.history_items_max));
         let context = Arc::new(Context {
             publishes,
@@ -108,8 +111,8 @@ impl App {
         let sequencing = Arc::new(SequencerCounters::default());
         let mut threads = Vec::new();
         for (index, listener) in listeners.clients.into_iter().enumerate() {
-            let settings =
-                ShardSettings { index, shards: config.shards, core: config.core.clone(), drain: config.drain };
+            let &Config { shards, io_uring, drain, .. } = config;
+            let settings = ShardSettings { index, shards, core: config.core.clone(), io_uring, drain };
             let surroundings = Surroundings {
                 store: Arc::clone(&store),
                 log: Arc::clone(&log),
@@ -121,7 +124,7 @@ impl App {
             threads.push(shard::spawn(listener, settings, surroundings)?);
         }
         let sequencer = Sequencer::new(Arc::clone(&store), writer, config.kinds.clone(), limits);
-        let inputs = SequencerInputs { feeds, publishes: publishes_out };
+        let inputs = SequencerInputs { feeds, publishes: publishes_out, bell };
         let (log_read, store_read) = (Arc::clone(&log), Arc::clone(&store));
         let sources = Sources::new(log_read, store_read, Arc::clone(&sequencing), counters, ingest.clone());
         let sources = Arc::new(sources);

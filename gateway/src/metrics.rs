@@ -8,8 +8,8 @@ use crate::memory::Memory;
 use crate::sequencer::SequencerCounters;
 use crate::shard::{LATENCY_BUCKETS_MS, ShardCounters, TRANSPORTS};
 use crate::store::Store;
-use crossbeam_channel::Sender;
 use feeds::counters::FeedCounters;
+use feeds::inlet::Inlet;
 use feeds::model::Batch;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text::encode};
@@ -27,7 +27,7 @@ pub struct Sources {
     store: Arc<Store>,
     sequencer: Arc<SequencerCounters>,
     shards: Vec<Arc<ShardCounters>>,
-    ingest: Sender<Batch>,
+    ingest: Inlet<Batch>,
     feeds: Mutex<Vec<(String, Arc<FeedCounters>)>>,
 }
 
@@ -37,7 +37,7 @@ impl Sources {
         store: Arc<Store>,
         sequencer: Arc<SequencerCounters>,
         shards: Vec<Arc<ShardCounters>>,
-        ingest: Sender<Batch>,
+        ingest: Inlet<Batch>,
     ) -> Sources {
         Sources { log, store, sequencer, shards, ingest, feeds: Mutex::default() }
     }
@@ -235,7 +235,13 @@ fn shards(writer: &mut Writer<'_>, shards: &[Arc<ShardCounters>]) -> fmt::Result
     writer.counters("topics_limited", "Subscription sets that met the cap on topics", &rows(|c| &c.topics_limited))?;
     writer.gauges("shard_sets", "Subscription sets of a shard", &rows(|c| &c.sets))?;
     writer.gauges("shard_topics", "Topics that a shard knows", &rows(|c| &c.topics))?;
-    writer.counters("writes", "Write calls for subscribers", &rows(|c| &c.writes))?;
+    writer.counters("writes", "Writes for subscribers", &rows(|c| &c.writes))?;
+    writer.counters(
+        "ring_submissions",
+        "Submissions to io_uring, each of many writes",
+        &rows(|c| &c.ring_submissions),
+    )?;
+    writer.gauges("ring_in_use", "1 if a shard writes through io_uring", &rows(|c| &c.uses_ring))?;
     writer.counters("writes_short", "Writes that the kernel took in part or not at all", &rows(|c| &c.writes_short))?;
     writer.counters("delivered_bytes", "Bytes written to subscribers", &rows(|c| &c.delivered_bytes))?;
     writer.counters("lags", "Times a subscriber fell behind its caps", &rows(|c| &c.lags))?;

@@ -8,8 +8,9 @@ mod held;
 mod line;
 
 use crate::counters::{FeedCounters, add, set};
+use crate::inlet::Inlet;
 use crate::model::{Batch, Update};
-use crossbeam_channel::{Sender, TrySendError};
+use crossbeam_channel::TrySendError;
 use held::Held;
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ const FLUSH_UPDATES_MAX: usize = 1_024;
 #[derive(Debug)]
 pub struct Outlet {
     provider: Arc<str>,
-    sender: Sender<Batch>,
+    sender: Inlet<Batch>,
     held: Held,
     counters: Arc<FeedCounters>,
     is_closed: bool,
@@ -30,15 +31,15 @@ pub struct Outlet {
 
 impl Outlet {
     /// `provider` names the source of every batch; `sender` should be bounded.
-    pub fn new(provider: &str, sender: Sender<Batch>) -> Outlet {
+    pub fn new(provider: &str, sender: impl Into<Inlet<Batch>>) -> Outlet {
         Outlet::with_cap(provider, sender, HELD_TOPICS_MAX)
     }
 
     /// The same with another cap on the topics held.
-    pub fn with_cap(provider: &str, sender: Sender<Batch>, held_topics_max: usize) -> Outlet {
+    pub fn with_cap(provider: &str, sender: impl Into<Inlet<Batch>>, held_topics_max: usize) -> Outlet {
         Outlet {
             provider: provider.into(),
-            sender,
+            sender: sender.into(),
             held: Held::new(held_topics_max),
             counters: Arc::default(),
             is_closed: false,

@@ -1,6 +1,6 @@
 //! `fanwire demo`: simulated providers in this process, spoken to by the real adapters over loopback.
 
-use super::{Addresses, runtime, serve, signalled};
+use super::{Overrides, runtime, serve, signalled};
 use crate::config;
 use anyhow::Context;
 use feeds::simulate;
@@ -24,7 +24,7 @@ pub struct DemoArgs {
     #[arg(long, default_value_t = 0, value_name = "S")]
     cut_feeds_s: u64,
     #[command(flatten)]
-    addresses: Addresses,
+    overrides: Overrides,
 }
 
 pub fn run(args: &DemoArgs) -> anyhow::Result<()> {
@@ -40,7 +40,7 @@ async fn demo(args: &DemoArgs) -> anyhow::Result<()> {
     };
     let text = format!("{base}\n{}", feeds_of(exchange.local_addr()?, league.local_addr()?));
     let mut config = config::parse(&text, "the demo's configuration")?;
-    args.addresses.apply(&mut config)?;
+    args.overrides.apply(&mut config)?;
     let never = std::future::pending;
     let (exchange_faults, league_faults) = (simulate::binance::Faults::default(), simulate::nhl::Faults::default());
     if args.cut_feeds_s > 0 {

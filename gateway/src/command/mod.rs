@@ -8,6 +8,7 @@ mod serve;
 
 pub use replay::Summary;
 
+use crate::shard::RingUse;
 use clap::{Args, Subcommand};
 use std::net::SocketAddr;
 
@@ -25,23 +26,30 @@ pub enum Command {
     Check(check::CheckArgs),
 }
 
-/// Where to listen, over what the configuration says.
+/// What goes over what the configuration says.
 #[derive(Clone, Copy, Debug, Default, Args)]
-pub struct Addresses {
+pub struct Overrides {
     /// Where clients connect (port 0: any free port; the bound address is printed)
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
     /// Where operators look: /metrics, /healthz, /readyz
     #[arg(long, value_name = "ADDR")]
     admin: Option<SocketAddr>,
+    /// Whether subscribers are written to through io_uring
+    #[arg(long, value_enum, value_name = "USE")]
+    io_uring: Option<RingUse>,
 }
 
-impl Addresses {
+impl Overrides {
     fn apply(self, config: &mut crate::config::Config) -> anyhow::Result<()> {
         config.listen = self.listen.unwrap_or(config.listen);
         config.admin = self.admin.unwrap_or(config.admin);
         if config.listen == config.admin && config.listen.port() != 0 {
             anyhow::bail!("--listen and --admin are the same address, {}", config.listen);
+        }
+        config.io_uring = self.io_uring.unwrap_or(config.io_uring);
+        if let Some(problem) = config.io_uring.problem() {
+            anyhow::bail!("--io-uring: {problem}");
         }
         Ok(())
     }

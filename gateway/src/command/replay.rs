@@ -1,15 +1,15 @@
 //! `fanwire replay`: recordings through the same translation, merging and encoding as live data.
 
-use super::{Addresses, runtime, serve, signalled};
+use super::{Overrides, runtime, serve, signalled};
 use crate::config::{self, DEMO};
 use crate::limits::Limits;
 use crate::log::{Epoch, Log, LogLimits, Reader};
 use crate::sequencer::{KindRules, Sequencer};
 use crate::store::Store;
 use anyhow::Context;
-use crossbeam_channel::Sender;
 use feeds::adapter::Counts;
 use feeds::capture::{self, Head, Speed};
+use feeds::inlet::Inlet;
 use feeds::model::{Batch, Update};
 use serde::Serialize;
 use std::io::{BufWriter, Write};
@@ -36,7 +36,7 @@ pub struct ReplayArgs {
     #[arg(long)]
     serve: bool,
     #[command(flatten)]
-    addresses: Addresses,
+    overrides: Overrides,
 }
 
 /// The last line on standard error.
@@ -128,7 +128,7 @@ fn print_new(reader: &mut Reader, log: &Log, out: &mut impl Write) -> std::io::R
 
 fn serve_files(args: &ReplayArgs) -> anyhow::Result<Summary> {
     let mut config = config::parse(DEMO, "the built-in configuration")?;
-    args.addresses.apply(&mut config)?;
+    args.overrides.apply(&mut config)?;
     let (done, summary) = tokio::sync::oneshot::channel();
     let args = args.clone();
     let entries = runtime()?.block_on(async {
@@ -150,7 +150,7 @@ fn serve_files(args: &ReplayArgs) -> anyhow::Result<Summary> {
     Ok(summary)
 }
 
-fn forward(provider: &str, ingest: &Sender<Batch>, received_ms: i64, updates: &mut Vec<Update>) {
+fn forward(provider: &str, ingest: &Inlet<Batch>, received_ms: i64, updates: &mut Vec<Update>) {
     let batch = Batch { provider: provider.into(), received_ms, updates: std::mem::take(updates) };
     // The recording waits for room: it can, and a client sees all of it.
     let _ = ingest.send(batch);

@@ -1,6 +1,6 @@
 //! `fanwire serve`: the configured feeds, to subscribers, until a signal.
 
-use super::{Addresses, announce, runtime, signalled};
+use super::{Overrides, announce, runtime, signalled};
 use crate::app::{App, Listeners};
 use crate::config::{self, Config};
 use crate::shard;
@@ -20,12 +20,12 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     #[command(flatten)]
-    addresses: Addresses,
+    overrides: Overrides,
 }
 
 pub fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let mut config = config::load(&args.config)?;
-    args.addresses.apply(&mut config)?;
+    args.overrides.apply(&mut config)?;
     runtime()?.block_on(serve(&config, async |_| Ok(()), signalled()))
 }
 

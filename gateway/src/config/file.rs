@@ -1,6 +1,7 @@
 //! The configuration as written. Every key with unit, default and the meaning of zero: `config/fanwire.toml`.
 
 use crate::limits::Limits;
+use crate::shard::RingUse;
 use serde::{Deserialize, Serialize};
 
 /// One `[[feed]]`.
@@ -23,6 +24,7 @@ pub struct ServerSection {
     pub listen: String,
     pub admin: String,
     pub shards: usize,
+    pub io_uring: RingUse,
     pub heartbeat_ms: u64,
     pub poll_gather_ms: u64,
     pub retry_ms: u64,
@@ -39,6 +41,7 @@ impl Default for ServerSection {
             listen: "127.0.0.1:8080".into(),
             admin: "127.0.0.1:9090".into(),
             shards: 0,
+            io_uring: RingUse::Auto,
             heartbeat_ms: 15_000,
             poll_gather_ms: 20,
             retry_ms: 2_000,

@@ -9,7 +9,7 @@ pub use file::{DeliverySection, Feed, File, KindEntry, PublishSection, ServerSec
 
 use crate::limits::Limits;
 use crate::sequencer::{KindRule, KindRules};
-use crate::shard::{CoreSettings, Paces};
+use crate::shard::{CoreSettings, Paces, RingUse};
 use crate::store::Kind;
 use crate::transport::http::Origins;
 use crate::transport::publish::PublishSettings;
@@ -41,6 +41,7 @@ pub struct Config {
     pub listen: SocketAddr,
     pub admin: SocketAddr,
     pub shards: usize,
+    pub io_uring: RingUse,
     pub core: CoreSettings,
     pub retry_ms: u64,
     pub drain: Duration,
@@ -84,6 +85,7 @@ fn validate(file: File) -> Result<Config, Vec<String>> {
         problems.push("server.admin: is the same as server.listen".into());
     }
     check_ranges(&server, &limits, &mut problems);
+    problems.extend(server.io_uring.problem().map(|problem| format!("server.io_uring: {problem}")));
     check_paces("delivery.rates_hz", &delivery.rates_hz, 100, &mut problems);
     check_paces("delivery.lingers_ms", &delivery.lingers_ms, 1_000, &mut problems);
     if publish.token.is_empty() && !publish.open_to_loopback {
@@ -102,6 +104,7 @@ fn validate(file: File) -> Result<Config, Vec<String>> {
         listen,
         admin,
         shards: if server.shards == 0 { cores } else { server.shards },
+        io_uring: server.io_uring,
         core: CoreSettings {
             heartbeat_ms: server.heartbeat_ms,
             poll_gather_ms: server.poll_gather_ms,

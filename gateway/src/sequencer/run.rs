@@ -1,7 +1,8 @@
 //! The sequencer's thread: drains its two bounded channels into batches, commits each, wakes the shards once.
 
 use super::{Refusal, Sequencer};
-use crossbeam_channel::{Receiver, RecvError, TryRecvError, select};
+use crossbeam_channel::{Receiver, TryRecvError};
+use feeds::inlet::Bell;
 use feeds::model::{Batch, Update};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,6 +32,8 @@ pub struct PublishOutcome {
 pub struct SequencerInputs {
     pub feeds: Receiver<Batch>,
     pub publishes: Receiver<Publish>,
+    /// Rung for both.
+    pub bell: Bell,
 }
 
 /// Read by the metrics page; written by the sequencer's thread alone.
@@ -59,11 +62,12 @@ pub fn run(
 ) {
     let mut replies = Vec::new();
     let mut open = (true, true);
+    inputs.bell.attend();
     while open.0 || open.1 {
-        let first = wait(inputs, open);
-        let now = now_ms();
-        take(first, &mut sequencer, counters, &mut replies, &mut open, now);
-        drain(inputs, &mut sequencer, counters, &mut replies, &mut open, now);
+        if !drain(inputs, &mut sequencer, counters, &mut replies, &mut open, now_ms()) {
+            inputs.bell.wait();
+            continue;
+        }
         commit(&mut sequencer, shards, counters);
         for (reply, outcome) in replies.drain(..) {
             let _: Result<(), PublishOutcome> = oneshot::Sender::send(reply, outcome);
@@ -80,20 +84,7 @@ enum Message {
 
 type Replies = Vec<(oneshot::Sender<PublishOutcome>, PublishOutcome)>;
 
-fn wait(inputs: &SequencerInputs, open: (bool, bool)) -> Message {
-    let feed = |got: Result<Batch, RecvError>| got.map_or(Message::FeedsClosed, Message::Feed);
-    let publish = |got: Result<Publish, RecvError>| got.map_or(Message::PublishesClosed, Message::Publish);
-    match open {
-        (true, true) => select! {
-            recv(inputs.feeds) -> got => feed(got),
-            recv(inputs.publishes) -> got => publish(got),
-        },
-        (true, false) => feed(inputs.feeds.recv()),
-        _ => publish(inputs.publishes.recv()),
-    }
-}
-
-/// Takes what is already there, both channels in turn, until they are empty or the batch is full.
+/// Takes what is there, both channels in turn, until they are empty or the batch is full. False if there was nothing.
 fn drain(
     inputs: &SequencerInputs,
     sequencer: &mut Sequencer,
@@ -101,10 +92,10 @@ fn drain(
     replies: &mut Replies,
     open: &mut (bool, bool),
     now: i64,
-) {
-    let mut found = true;
-    while found {
-        found = false;
+) -> bool {
+    let mut any = false;
+    loop {
+        let mut found = false;
         if let Some(message) = poll(inputs.feeds.try_recv(), open.0, Message::Feed, Message::FeedsClosed) {
             found = true;
             take(message, sequencer, counters, replies, open, now);
@@ -113,8 +104,11 @@ fn drain(
             found = true;
             take(message, sequencer, counters, replies, open, now);
         }
+        any |= found;
         let (entries, bytes) = sequencer.drafted();
-        found &= entries < BATCH_ENTRIES_MAX && bytes < BATCH_BYTES_MAX;
+        if !found || entries >= BATCH_ENTRIES_MAX || bytes >= BATCH_BYTES_MAX {
+            return any;
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::close::CloseReason;
 use crate::framing::Framing;
 use crate::log::Offset;
 use std::io::{self, IoSlice};
+use std::os::fd::BorrowedFd;
 
 /// Index of a connection in its shard; reused after it is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,6 +22,11 @@ pub struct ConnId(pub u64);
 pub trait Wire {
     /// Takes as many bytes as it can; `WouldBlock` if none.
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// The socket that the bytes go to; `None` if it is something else.
+    fn socket(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
 }
 
 /// What the transport keeps for reading from its peer; the core does not look into it.

@@ -4,7 +4,9 @@ use super::backlog::Owed;
 use super::connection::{ConnId, ConnKey, Connection, Peer, Wire};
 use super::counters::{ShardCounters, Transport};
 use super::index::{Index, Observed};
+use super::outbox::Outbox;
 use super::pass::Pass;
+use super::ring::Ring;
 use super::sets::{SetKey, Sets};
 use super::tick::Tick;
 use crate::close::CloseReason;
@@ -57,7 +59,7 @@ pub struct Core<W> {
     /// Sets whose waiting polls are due, with the time.
     pub(super) gathering: std::collections::VecDeque<(i64, SetKey)>,
     pub(super) bodies: super::poll::Bodies,
-    pub(super) scratch: Vec<u8>,
+    pub(super) outbox: Outbox,
     pub(super) settings: CoreSettings,
     pub(super) counters: Arc<ShardCounters>,
     next_id: u64,
@@ -93,13 +95,18 @@ impl<W: Wire> Core<W> {
             ended: Vec::new(),
             gathering: Default::default(),
             bodies: Default::default(),
-            scratch: Vec::new(),
+            outbox: Outbox::default(),
             settings,
             counters,
             next_id: shard,
             id_step: shards,
             wall_ahead_ms: 0,
         }
+    }
+
+    /// Writes to many subscribers by one system call from now on. Every wire has to be a socket.
+    pub fn use_ring(&mut self, ring: Ring) {
+        self.outbox.use_ring(ring);
     }
 
     /// Says what the wall clock shows: clients are told that, and entries carry it. Everything else goes by `now_ms`, the

@@ -38,8 +38,12 @@ pub struct ShardCounters {
     /// Entries and snapshots written, by [`Transport`].
     pub deliveries: [AtomicU64; 4],
     pub delivered_bytes: AtomicU64,
-    /// Write system calls for subscribers.
+    /// Writes for subscribers: a system call each, but for those that io_uring takes.
     pub writes: AtomicU64,
+    /// 1 if this shard writes through io_uring.
+    pub uses_ring: AtomicU64,
+    /// Submissions to io_uring, of up to [`crate::limits::RING_SENDS_MAX`] writes each.
+    pub ring_submissions: AtomicU64,
     /// Writes that the kernel took in part or not at all.
     pub writes_short: AtomicU64,
     pub passes: AtomicU64,

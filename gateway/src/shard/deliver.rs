@@ -1,105 +1,27 @@
-//! Delivery: the fast lane (one gathered run of bytes, one write per member) and the backlog of those who are not live.
+//! Delivery to those who are not simply live: what waits for them, one step of a turn after another.
 
 use super::backlog::{Basis, Held, Waiting};
-use super::connection::{ConnKey, Connection, Wire};
+use super::connection::{ConnKey, Wire};
 use super::core::Core;
 use super::counters::ShardCounters;
-use super::sets::{Set, SetKey};
-use super::tick::Tick;
-use super::write::{Progress, Run, Share, Written, queue_all, spill, write_all, write_pending, write_unsent};
+use super::sets::Set;
+use super::write::{Progress, write_pending, write_unsent};
 use crate::close::CloseReason;
 use crate::framing::message::{Lost, Why, at, cursor, snapshot};
 use crate::framing::{Form, Framing, websocket, wrap};
-use crate::limits::{ENDS_BEYOND_MAX, LINGER_BYTES_MAX, TURN_BYTES_MAX, TURNS_BEYOND_MAX};
+use crate::limits::{ENDS_BEYOND_MAX, TURN_BYTES_MAX, TURNS_BEYOND_MAX};
 use crate::log::TopicId;
 use crate::mutation::{self, Mutation};
 use crate::store::{Content, Snapshot};
 use bytes::Bytes;
-use slab::Slab;
 use smallvec::SmallVec;
 use std::io;
 use std::sync::Arc;
 
 impl<W: Wire> Core<W> {
-    /// Hands out the entries of the pass: every member of a marked set is written to once, or has them queued.
-    pub(super) fn hand_out(&mut self, now_ms: i64) {
-        let mut marked = std::mem::take(&mut self.sets.marked);
-        for key in marked.drain(..) {
-            self.hand_out_to_set(key, None, now_ms);
-        }
-        // The buffer goes back, so that the next pass allocates nothing.
-        self.sets.marked = marked;
-        self.drop_handed_out();
-        if self.pass.bytes() > LINGER_BYTES_MAX {
-            self.hand_out_lingering(now_ms);
-            self.drop_handed_out();
-        }
-    }
-
-    /// Lets go of segments that nobody is owed an entry of any more.
-    pub(super) fn drop_handed_out(&mut self) {
-        self.pass.drop_before(self.sets.lingers.oldest());
-    }
-
-    /// Hands out what a set is owed, in one write for each live member; after a tick, what the tick says and the `at`.
-    pub(super) fn hand_out_to_set(&mut self, key: SetKey, tick: Option<&Tick>, now_ms: i64) {
-        let mut owed = std::mem::take(&mut self.sets.get_mut(key).owed);
-        let mut ticked = std::mem::take(&mut self.sets.get_mut(key).ticked);
-        let delivers = !owed.is_empty() || !ticked.is_empty();
-        let at = self.note_cursor(key, delivers, tick.is_some(), now_ms);
-        if delivers || !at.is_empty() {
-            let tick = tick.unwrap_or(&self.no_tick);
-            let share = Share { pass: &self.pass, owed: &owed, ticked: &ticked, tick, at: &at };
-            let most = self.settings.limits.pending_entries_max;
-            let scratch = &mut self.scratch;
-            let ended = share_out(self.sets.get(key), &share, &mut self.connections, scratch, &self.counters, most);
-            self.ready.extend(ended.behind);
-            for member in ended.dead {
-                self.end(member, CloseReason::PeerGone);
-            }
-            for member in ended.beyond {
-                if self.stays_beyond(member, now_ms) {
-                    self.close(member, CloseReason::TooFarBehind, None);
-                }
-            }
-        }
-        // The buffers go back, so that the next pass allocates nothing.
-        owed.clear();
-        ticked.clear();
-        let set = self.sets.get_mut(key);
-        (set.owed, set.ticked) = (owed, ticked);
-    }
-
-    /// The framed `at` of a throttled set after a tick, if it says more than the last one. Before it, notes that one is
-    /// due.
-    fn note_cursor(&mut self, key: SetKey, delivers: bool, ticks: bool, now_ms: i64) -> Vec<u8> {
-        let set = self.sets.get(key);
-        if !set.is_throttled() || set.terms.limited {
-            return Vec::new();
-        }
-        if !ticks {
-            if delivers {
-                self.sets.wish_at(key, self.position, now_ms);
-            }
-            return Vec::new();
-        }
-        let through = self.through(set);
-        let form = set.terms.framing.form;
-        let set = self.sets.get_mut(key);
-        if delivers {
-            set.delivered = set.delivered.max(self.position);
-        }
-        if through <= set.stated || through < set.untold {
-            return Vec::new();
-        }
-        set.stated = through;
-        let cursor = cursor(self.log.epoch(), through);
-        wrap(form, &at(&cursor, false), Some(&cursor))
-    }
-
     /// Whether a connection is owed more ends of topics than may be, now that it had its turn: a pass may bring thousands
     /// at once to one that is owed a snapshot or an `at`, and takes all that it is given.
-    fn stays_beyond(&mut self, key: ConnKey, now_ms: i64) -> bool {
+    pub(super) fn stays_beyond(&mut self, key: ConnKey, now_ms: i64) -> bool {
         for _ in 0..TURNS_BEYOND_MAX {
             if !self.drive(key, now_ms) {
                 break;
@@ -110,7 +32,7 @@ impl<W: Wire> Core<W> {
         backlog.is_some_and(|backlog| backlog.gones > most)
     }
 
-    fn end(&mut self, key: ConnKey, reason: CloseReason) {
+    pub(super) fn end(&mut self, key: ConnKey, reason: CloseReason) {
         if let Some(connection) = self.connections.get_mut(key.0) {
             let reason = *connection.closing.get_or_insert(reason);
             connection.backlog().forget_owed();
@@ -155,7 +77,7 @@ impl<W: Wire> Core<W> {
                 && !mutation::on(Mutation::LingerPassedOver)
             {
                 // Held back by its latency budget: it comes before any snapshot and before any `at`.
-                self.hand_out_to_set(set, None, now_ms);
+                self.hand_out_to([set], None, now_ms);
                 continue;
             } else if self.position < self.known_from {
                 // The topic table is ahead of the log: the segment is on its way.
@@ -293,60 +215,6 @@ impl<W: Wire> Core<W> {
         }
         write_unsent(&mut self.connections[key.0], &self.counters)
     }
-}
-
-/// How the members fared.
-#[derive(Debug, Default)]
-struct Fared {
-    dead: SmallVec<[ConnKey; 4]>,
-    /// They have to be written to further.
-    behind: Vec<ConnKey>,
-    /// They are owed more ends of topics than may be.
-    beyond: SmallVec<[ConnKey; 4]>,
-}
-
-fn share_out<W: Wire>(
-    set: &Set,
-    share: &Share<'_>,
-    connections: &mut Slab<Connection<W>>,
-    scratch: &mut Vec<u8>,
-    counters: &ShardCounters,
-    pending_max: usize,
-) -> Fared {
-    let run = Run::gather(share, set.terms.framing, set.members.len(), scratch);
-    let mut fared = Fared::default();
-    for &member in &set.members {
-        let connection = &mut connections[member.0];
-        if connection.closing.is_some() {
-            continue;
-        }
-        if connection.backlog.is_none() {
-            match write_all(&mut connection.wire, &run.slices, run.bytes, counters) {
-                Written::All => {
-                    ShardCounters::add(&counters.deliveries[connection.transport as usize], share.len() as u64);
-                }
-                // In the framing that was written: the connection's own may be another already, if it is about to leave.
-                Written::Short(taken) => spill(connection, share, set.terms.framing, taken, counters),
-                Written::Dead => fared.dead.push(member),
-            }
-            continue;
-        }
-        let framing = connection.framing;
-        let backlog = connection.backlog();
-        let waited = backlog.waiting() > 0;
-        queue_all(backlog, share, framing);
-        let conflated = !waited && backlog.blocked && backlog.waiting() > 0;
-        ShardCounters::add(&counters.lags, u64::from(conflated));
-        if backlog.entries > pending_max {
-            ShardCounters::add(&counters.lags, 1);
-            backlog.lag();
-        }
-        if backlog.gones > pending_max + ENDS_BEYOND_MAX {
-            fared.beyond.push(member);
-        }
-        fared.behind.push(member);
-    }
-    fared
 }
 
 enum Next {

@@ -13,6 +13,7 @@ use crate::transport::{Adoption, Context, Place, websocket};
 use mio::{Interest, Registry, Token};
 use std::cell::{Cell, RefCell, RefMut};
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, LazyLock};
@@ -33,6 +34,10 @@ impl Wire for Socket {
             [one] => self.stream.write(one),
             many => self.stream.write_vectored(many),
         }
+    }
+
+    fn socket(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.stream.as_fd())
     }
 }
 

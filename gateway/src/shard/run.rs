@@ -9,6 +9,7 @@ use super::counters::ShardCounters;
 use super::handle::{self, Shard, Socket, steady_ms};
 use super::heartbeat::Heartbeats;
 use super::phase::Phase;
+use super::ring::RingUse;
 use crate::close::CloseReason;
 use crate::limits::READ_BYTES_MAX;
 use crate::log::Log;
@@ -20,6 +21,7 @@ use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::Interest as AsyncInterest;
 use tokio::io::unix::AsyncFd;
@@ -40,6 +42,7 @@ pub struct ShardSettings {
     pub index: usize,
     pub shards: usize,
     pub core: CoreSettings,
+    pub io_uring: RingUse,
     pub drain: Duration,
 }
 
@@ -88,7 +91,11 @@ pub fn spawn(
             let paces = settings.core.paces.clone();
             let heartbeats = Heartbeats::new(&settings.core);
             let numbers = (settings.index as u64, settings.shards as u64);
-            let core = Core::new(store, log, settings.core, Arc::clone(&counters), numbers);
+            let mut core = Core::new(store, log, settings.core, Arc::clone(&counters), numbers);
+            if let Some(ring) = settings.io_uring.open()? {
+                core.use_ring(ring);
+                counters.uses_ring.store(1, Ordering::Relaxed);
+            }
             let shard = Rc::new(Shard {
                 index: settings.index,
                 core: RefCell::new(core),

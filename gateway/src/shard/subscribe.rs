@@ -315,10 +315,7 @@ impl<W: Wire> Core<W> {
             return;
         }
         // What latency budgets hold back is owed to those who are members now.
-        for owing in old.into_iter().chain([set]).filter(|set| !self.sets.get(*set).owed.is_empty()).collect::<Vec<_>>()
-        {
-            self.hand_out_to_set(owing, None, now_ms);
-        }
+        self.hand_out_to(old.into_iter().chain([set]), None, now_ms);
         let framing = self.sets.get(set).terms.framing;
         let connection = &mut self.connections[key.0];
         if connection.framing.quiet && !framing.quiet {

@@ -173,9 +173,8 @@ fn events_of(
 impl<W: Wire> Core<W> {
     /// Hands out what waits for a tick that has come: first of latency budgets, then of rate classes.
     pub(super) fn serve_ticks(&mut self, now_ms: i64) {
-        for set in self.sets.take_lingering(Some(now_ms)) {
-            self.hand_out_to_set(set, None, now_ms);
-        }
+        let lingering = self.sets.take_lingering(Some(now_ms));
+        self.hand_out_to(lingering, None, now_ms);
         let due = self.sets.classes.take_due(now_ms);
         self.tick(&due, now_ms);
         self.drop_handed_out();
@@ -192,9 +191,8 @@ impl<W: Wire> Core<W> {
 
     /// Hands out what latency budgets hold back.
     pub(super) fn hand_out_lingering(&mut self, now_ms: i64) {
-        for set in self.sets.take_lingering(None) {
-            self.hand_out_to_set(set, None, now_ms);
-        }
+        let lingering = self.sets.take_lingering(None);
+        self.hand_out_to(lingering, None, now_ms);
     }
 
     fn tick(&mut self, rates: &BTreeSet<Rate>, now_ms: i64) {
@@ -211,9 +209,7 @@ impl<W: Wire> Core<W> {
         }
         ShardCounters::add(&self.counters.ticked_entries, drafting.from.len() as u64);
         let tick = drafting.seal(self.log.epoch().clone());
-        for set in sets {
-            self.hand_out_to_set(set, Some(&tick), now_ms);
-        }
+        self.hand_out_to(sets, Some(&tick), now_ms);
         self.admit_joiners(rates, now_ms);
     }
 

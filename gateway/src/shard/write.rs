@@ -64,6 +64,12 @@ impl<'a> Share<'a> {
     }
 }
 
+/// The pieces of what every live member of a set is owed; entries that lie side by side are one.
+pub(super) struct Parts<'a> {
+    parts: SmallVec<[&'a [u8]; 8]>,
+    bytes: usize,
+}
+
 /// The bytes that every live member of a set is owed.
 pub(super) struct Run<'a> {
     pub slices: SmallVec<[IoSlice<'a>; 8]>,
@@ -71,9 +77,7 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Entries that lie side by side become one slice. A scattered run is copied together once, for all members, where
-    /// several share it or it is small: one slice per write is 5–15% cheaper than many.
-    pub fn gather(share: &Share<'a>, framing: Framing, lanes: usize, scratch: &'a mut Vec<u8>) -> Run<'a> {
+    pub fn parts(share: &Share<'a>, framing: Framing) -> Parts<'a> {
         let mut parts: SmallVec<[&[u8]; 8]> = SmallVec::new();
         let mut last: Option<(u64, std::ops::Range<usize>)> = None;
         for (segment, owed) in share.entries() {
@@ -93,12 +97,56 @@ impl<'a> Run<'a> {
         }
         parts.extend(Some(share.at).filter(|at| !at.is_empty()));
         let bytes = parts.iter().map(|part| part.len()).sum();
+        Parts { parts, bytes }
+    }
+}
+
+impl<'a> Parts<'a> {
+    /// A scattered run is copied together once, for all members, where several share it or it is small: one slice per
+    /// write is 5–15% cheaper than many.
+    pub fn gather(self, lanes: usize, copy: &'a mut Vec<u8>) -> Run<'a> {
+        let Parts { parts, bytes } = self;
         if parts.len() > IOVECS_MAX || (parts.len() > 1 && (lanes > 1 || bytes <= COPIED_BYTES_MAX)) {
-            scratch.clear();
-            parts.iter().for_each(|part| scratch.extend_from_slice(part));
-            return Run { slices: SmallVec::from_iter([IoSlice::new(scratch)]), bytes };
+            let whole = Parts { parts, bytes }.into_one(copy);
+            return Run { slices: SmallVec::from_iter([IoSlice::new(whole)]), bytes };
         }
         Run { slices: parts.into_iter().map(IoSlice::new).collect(), bytes }
+    }
+
+    /// All of it in one piece: as it lies, or copied together.
+    pub fn into_one(self, copy: &'a mut Vec<u8>) -> &'a [u8] {
+        match &self.parts[..] {
+            [one] => one,
+            many => {
+                copy.clear();
+                many.iter().for_each(|part| copy.extend_from_slice(part));
+                copy
+            }
+        }
+    }
+}
+
+impl Written {
+    /// What the wire said of a write of `bytes`.
+    pub fn of(written: io::Result<usize>, bytes: usize, counters: &ShardCounters) -> Written {
+        ShardCounters::add(&counters.writes, 1);
+        match written {
+            Ok(taken) if taken == bytes => {
+                ShardCounters::add(&counters.delivered_bytes, bytes as u64);
+                Written::All
+            }
+            Ok(0) => Written::Dead,
+            Ok(taken) => {
+                ShardCounters::add(&counters.writes_short, 1);
+                ShardCounters::add(&counters.delivered_bytes, taken as u64);
+                Written::Short(taken)
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                ShardCounters::add(&counters.writes_short, 1);
+                Written::Short(0)
+            }
+            Err(_) => Written::Dead,
+        }
     }
 }
 
@@ -108,29 +156,11 @@ pub(super) fn write_all<W: Wire>(
     bytes: usize,
     counters: &ShardCounters,
 ) -> Written {
-    ShardCounters::add(&counters.writes, 1);
-    let written = loop {
+    loop {
         match wire.write(slices) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            written => break written,
+            written => break Written::of(written, bytes, counters),
         }
-    };
-    match written {
-        Ok(taken) if taken == bytes => {
-            ShardCounters::add(&counters.delivered_bytes, bytes as u64);
-            Written::All
-        }
-        Ok(0) => Written::Dead,
-        Ok(taken) => {
-            ShardCounters::add(&counters.writes_short, 1);
-            ShardCounters::add(&counters.delivered_bytes, taken as u64);
-            Written::Short(taken)
-        }
-        Err(error) if error.kind() == ErrorKind::WouldBlock => {
-            ShardCounters::add(&counters.writes_short, 1);
-            Written::Short(0)
-        }
-        Err(_) => Written::Dead,
     }
 }
 

@@ -23,6 +23,7 @@ use crate::hooks::TestHooks;
 use crate::limits::{Limits, TooManyTopics};
 use crate::sequencer::Publish;
 use crate::shard::{Filters, Peer, SetKey, Shard, Subscription, Transport};
+use feeds::inlet::Inlet;
 use feeds::model::Pattern;
 use hyper::StatusCode;
 use reply::Problem;
@@ -35,7 +36,7 @@ use tokio::sync::Notify;
 /// What every shard's requests may reach beyond the shard itself.
 #[derive(Debug)]
 pub struct Context {
-    pub publishes: crossbeam_channel::Sender<Publish>,
+    pub publishes: Inlet<Publish>,
     pub history: Arc<History>,
     pub publish: publish::PublishSettings,
     pub publishers: publish::Publishers,

@@ -4,6 +4,7 @@ use crate::http::Http;
 use fanwire::app::{App, Listeners};
 use fanwire::config;
 use fanwire::metrics::Sources;
+use feeds::inlet::Inlet;
 use feeds::model::{Batch, Change, Object, Topic, Update, parse_object};
 use feeds::outlet::Outlet;
 use serde_json::Value;
@@ -20,10 +21,15 @@ pub fn deadline() -> Instant {
     Instant::now() + PATIENCE
 }
 
+/// How subscribers are written to: as the machine allows, or as `IO_URING` says (`make test-rust` runs both).
+pub fn io_uring() -> String {
+    std::env::var("IO_URING").unwrap_or_else(|_| "auto".into())
+}
+
 pub struct Gateway {
     pub address: SocketAddr,
     pub admin: SocketAddr,
-    ingest: Option<crossbeam_channel::Sender<Batch>>,
+    ingest: Option<Inlet<Batch>>,
     sources: Arc<Sources>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -45,8 +51,10 @@ impl Gateway {
             (true, true) => sections.to_owned(),
         };
         let drain = if server.contains("drain_s") { "" } else { "drain_s = 0" };
+        let io_uring = io_uring();
         let text = format!(
-            "[server]\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\npage = false\n{drain}\n{server}\n{sections}\n"
+            "[server]\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\npage = false\nio_uring = \"{io_uring}\"\n\
+             {drain}\n{server}\n{sections}\n"
         );
         let config = config::parse(&text, "test").unwrap_or_else(|problems| panic!("{problems}\n{text}"));
         let listeners = Listeners::bind(&config).unwrap();

@@ -9,7 +9,7 @@ use fanwire::history::History;
 use fanwire::limits::Limits;
 use fanwire::log::{Epoch, Log, LogLimits};
 use fanwire::sequencer::{Publish, PublishOutcome};
-use fanwire::shard::{self, CoreSettings, Paces, Phase, ShardCounters, ShardSettings, Surroundings};
+use fanwire::shard::{self, CoreSettings, Paces, Phase, RingUse, ShardCounters, ShardSettings, Surroundings};
 use fanwire::store::Store;
 use fanwire::transport::publish::{PublishSettings, Publishers};
 use fanwire::transport::{Context, Places};
@@ -39,7 +39,7 @@ impl Standstill {
         let (log, _) = Log::new(Epoch::from_bits(1), LogLimits { segments_max: 16, bytes_max: 1 << 20 });
         let (sender, publishes) = crossbeam_channel::bounded(1);
         let context = Arc::new(Context {
-            publishes: sender,
+            publishes: sender.into(),
             history: Arc::new(History::new(Arc::clone(&log), Arc::clone(&store), 10)),
             publish: PublishSettings { open_to_loopback: true, token: None, wait: WAIT },
             publishers: Publishers::default(),
@@ -56,7 +56,7 @@ impl Standstill {
         let address = listener.local_addr().unwrap();
         let (drain, drained) = watch::channel(Phase::Serving);
         let core = CoreSettings { heartbeat_ms: 60_000, poll_gather_ms: 0, paces: Paces::default(), limits };
-        let settings = ShardSettings { index: 0, shards: 1, core, drain: Duration::ZERO };
+        let settings = ShardSettings { index: 0, shards: 1, core, io_uring: RingUse::Auto, drain: Duration::ZERO };
         let counters = Arc::new(ShardCounters::default());
         let surroundings = Surroundings { store, log, context, counters, wake: Arc::default(), drain: drained };
         let thread = Some(shard::spawn(listener, settings, surroundings).unwrap());

@@ -1,6 +1,6 @@
 //! The binary as it is shipped, on free ports, in a process of its own: its CPU, its memory and its end can be looked at.
 
-use crate::gateway::{deadline, pause, value_of};
+use crate::gateway::{deadline, io_uring, pause, value_of};
 use std::io::{BufRead, BufReader, Lines};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -19,7 +19,8 @@ impl Process {
         let name = format!("fanwire-test-{}-{:x}.toml", std::process::id(), rand::random::<u32>());
         let file = std::env::temp_dir().join(name);
         let text = format!(
-            "[server]\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\npage = false\n{server}\n{sections}\n"
+            "[server]\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\npage = false\nio_uring = \"{}\"\n{server}\n{sections}\n",
+            io_uring()
         );
         std::fs::write(&file, text).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_fanwire"))
