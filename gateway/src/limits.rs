@@ -40,6 +40,8 @@ pub const IDLE_SETS_MAX: usize = 1_024;
 /// Filters and topics of those sets in all: a few are large, or many are small.
 pub const IDLE_SETS_WEIGHT_MAX: usize = 256 * 1_024;
 
+/// Handfuls of lines of one publisher that the sequencer has and has not answered.
+pub const PUBLISHES_OUTSTANDING_MAX: usize = 8;
 /// Bodies of polls, and bytes of them, that a shard remembers.
 pub const BODIES_MAX: usize = 256;
 pub const BODIES_BYTES_MAX: usize = 16 * 1024 * 1024;

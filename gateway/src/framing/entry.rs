@@ -66,7 +66,7 @@ impl Draft<'_> {
     fn write_json(&self, out: &mut Vec<u8>, data: impl FnOnce(&mut Vec<u8>)) -> Cuts {
         let mut cuts = Cuts { n: self.n, ..Cuts::default() };
         let mut digits = itoa::Buffer::new();
-        let mut member = |out: &mut Vec<u8>, name: &str, value: i128| {
+        let mut member = |out: &mut Vec<u8>, name: &str, value: u64| {
             out.extend_from_slice(name.as_bytes());
             out.extend_from_slice(digits.format(value).as_bytes());
         };
@@ -84,14 +84,14 @@ impl Draft<'_> {
         out.push(b'"');
         cuts.topic.1 = out.len() as u16;
         if snapshot {
-            member(out, r#","n":"#, self.n.into());
+            member(out, r#","n":"#, self.n);
         }
         if let Some(from) = self.from {
-            member(out, r#","from":"#, from.0.into());
+            member(out, r#","from":"#, from.0);
         }
-        member(out, r#","seq":"#, self.seq.0.into());
+        member(out, r#","seq":"#, self.seq.0);
         cuts.offset.0 = out.len() as u16;
-        member(out, r#","o":"#, self.offset.0.into());
+        member(out, r#","o":"#, self.offset.0);
         cuts.offset.1 = out.len() as u16;
         if self.kind == EntryKind::Mark {
             out.extend_from_slice(if self.stale { br#","stale":true}"# } else { br#","stale":false}"# });
@@ -101,9 +101,11 @@ impl Draft<'_> {
             out.push(b'}');
             return cuts;
         }
-        member(out, r#","ts":"#, self.ts.into());
+        out.extend_from_slice(br#","ts":"#);
+        out.extend_from_slice(itoa::Buffer::new().format(self.ts).as_bytes());
         if let Some(te) = self.te {
-            member(out, r#","te":"#, te.into());
+            out.extend_from_slice(br#","te":"#);
+            out.extend_from_slice(itoa::Buffer::new().format(te).as_bytes());
         }
         match self.kind {
             EntryKind::Born => out.extend_from_slice(br#","why":"born""#),
@@ -112,7 +114,7 @@ impl Draft<'_> {
             _ => {}
         }
         match self.lost {
-            Some(Some(lost)) => member(out, r#","lost":"#, lost.into()),
+            Some(Some(lost)) => member(out, r#","lost":"#, lost),
             Some(None) => out.extend_from_slice(br#","lost":null"#),
             None => {}
         }

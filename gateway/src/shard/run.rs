@@ -167,7 +167,7 @@ fn admit(shard: &Rc<Shard>, stream: TcpStream, peer: SocketAddr) {
 async fn turn_until_drained(
     shard: &Rc<Shard>,
     poll: Poll,
-    mut drain: watch::Receiver<Phase>,
+    drain: watch::Receiver<Phase>,
     drain_time: Duration,
 ) -> io::Result<()> {
     // SAFETY: `poll` owns its epoll descriptor, never replaces it, and is owned by the `AsyncFd` until both are dropped.
@@ -179,7 +179,11 @@ async fn turn_until_drained(
     let mut unread: Vec<ConnKey> = Vec::new();
     let mut timer = std::pin::pin!(tokio::time::sleep(Duration::from_millis(100)));
     let mut deadline: Option<Instant> = None;
-    let (mut last_phase, mut told) = (drain.clone(), false);
+    // Cost: made once; a turn that asks anew takes two locks for each.
+    let (mut refusing, mut leaving) = (drain.clone(), drain);
+    let mut refusing = std::pin::pin!(refusing.wait_for(|phase| *phase >= Phase::Refusing));
+    let mut leaving = std::pin::pin!(leaving.wait_for(|phase| *phase >= Phase::Leaving));
+    let mut told = false;
     loop {
         tokio::select! {
             biased;
@@ -197,10 +201,10 @@ async fn turn_until_drained(
                 let next = tick(shard, steady_ms());
                 timer.as_mut().reset(Instant::now() + next);
             }
-            _ = drain.wait_for(|phase| *phase >= Phase::Refusing), if deadline.is_none() => {
+            _ = &mut refusing, if deadline.is_none() => {
                 deadline = Some(Instant::now() + drain_time);
             }
-            _ = last_phase.wait_for(|phase| *phase >= Phase::Leaving), if !told => {
+            _ = &mut leaving, if !told => {
                 told = true;
                 begin_drain(shard);
             }

@@ -4,6 +4,7 @@ mod line;
 
 pub use line::{Malformed, parse_line};
 
+use crate::limits::PUBLISHES_OUTSTANDING_MAX;
 use crate::sequencer::{Publish, PublishOutcome, Refusal};
 use crate::shard::{Shard, ShardCounters};
 use crate::transport::http::{Call, Origins};
@@ -17,7 +18,9 @@ use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, ORIGIN};
 use hyper::{Request, StatusCode};
 use line::{malformed, update_of};
+use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
@@ -84,7 +87,8 @@ pub async fn answer(call: Call, request: Request<Incoming>) -> Reply {
     } else {
         take_lines(&call.shard, &mut intake, request.into_body()).await
     };
-    match outcome {
+    let settled = intake.settle().await;
+    match outcome.and(settled) {
         Ok(()) => json(StatusCode::OK, intake.report(None)),
         Err(problem) => problem.mark(json(problem.status, intake.report(Some(&problem)))),
     }
@@ -135,12 +139,14 @@ struct Intake {
     rejected_count: u64,
     offset: Option<u64>,
     waiting: Vec<(u64, Update)>,
+    /// What the sequencer was handed and has not been heard of.
+    outstanding: VecDeque<oneshot::Receiver<PublishOutcome>>,
 }
 
 impl Intake {
     fn new(counters: Arc<ShardCounters>) -> Intake {
-        let rejected = Vec::new();
-        Intake { counters, line: 0, accepted: 0, rejected, rejected_count: 0, offset: None, waiting: Vec::new() }
+        let (rejected, waiting, outstanding) = (Vec::new(), Vec::new(), VecDeque::new());
+        Intake { counters, line: 0, accepted: 0, rejected, rejected_count: 0, offset: None, waiting, outstanding }
     }
 
     fn reject(&mut self, line: u64, code: &'static str, message: String) {
@@ -160,21 +166,50 @@ impl Intake {
         }
     }
 
-    /// Hands what is waiting to the sequencer and takes its word on each line.
+    /// Hands what is waiting to the sequencer, whose word on each line is taken as it comes.
+    ///
+    /// Cost: nobody is woken by that word. A stream of single lines would otherwise wake this shard twice for each, once
+    /// to deliver it and once to hear that it was taken.
     async fn flush(&mut self, shard: &Shard) -> Result<(), Problem> {
+        while let Some(Ok(outcome)) = self.outstanding.front_mut().map(oneshot::Receiver::try_recv) {
+            self.outstanding.pop_front();
+            self.note(outcome);
+        }
         if self.waiting.is_empty() {
             return Ok(());
+        }
+        if self.outstanding.len() == PUBLISHES_OUTSTANDING_MAX {
+            self.hear().await?;
         }
         let (reply, outcome) = oneshot::channel();
         let publish = Publish { updates: std::mem::take(&mut self.waiting), reply };
         send(shard, publish).await?;
-        let outcome: PublishOutcome = outcome.await.map_err(|_| draining())?;
+        self.outstanding.push_back(outcome);
+        Ok(())
+    }
+
+    /// Waits for the sequencer's word on everything that it was handed.
+    async fn settle(&mut self) -> Result<(), Problem> {
+        while !self.outstanding.is_empty() {
+            self.hear().await?;
+        }
+        Ok(())
+    }
+
+    async fn hear(&mut self) -> Result<(), Problem> {
+        let Some(oldest) = self.outstanding.front_mut() else { return Ok(()) };
+        let outcome = oldest.await;
+        self.outstanding.pop_front();
+        self.note(outcome.map_err(|_| draining())?);
+        Ok(())
+    }
+
+    fn note(&mut self, outcome: PublishOutcome) {
         self.accepted += outcome.accepted;
         self.offset = outcome.offset.or(self.offset);
         for (line, refusal) in outcome.rejected {
             self.reject(line, Refusal::code(refusal), refusal.to_string());
         }
-        Ok(())
     }
 
     fn report(&self, problem: Option<&Problem>) -> String {
@@ -256,8 +291,9 @@ async fn take_lines(shard: &Shard, intake: &mut Intake, mut body: Incoming) -> R
     let mut rest: Vec<u8> = Vec::new();
     // When the line that has begun must have ended.
     let mut due: Option<Instant> = None;
+    let mut drain = pin!(shard.draining());
     loop {
-        let Some(frame) = next_frame(shard, &mut body, due).await? else {
+        let Some(frame) = next_frame(drain.as_mut(), &mut body, due).await? else {
             return Err(draining());
         };
         let Some(frame) = frame else { break };
@@ -299,7 +335,11 @@ type Frame = Option<Result<hyper::body::Frame<bytes::Bytes>, hyper::Error>>;
 
 /// The next piece of a body; `None` if the gateway drains. Between lines a stream may rest; a line that has begun
 /// is to end by `due`.
-async fn next_frame(shard: &Shard, body: &mut Incoming, due: Option<Instant>) -> Result<Option<Frame>, Problem> {
+async fn next_frame(
+    drain: Pin<&mut impl Future<Output = ()>>,
+    body: &mut Incoming,
+    due: Option<Instant>,
+) -> Result<Option<Frame>, Problem> {
     let next = async {
         match due {
             Some(due) => tokio::time::timeout_at(due, body.frame()).await.map_err(|_| body_timeout()),
@@ -309,7 +349,7 @@ async fn next_frame(shard: &Shard, body: &mut Incoming, due: Option<Instant>) ->
     tokio::select! {
         biased;
         // First, or a publisher that always has more would be read until the end.
-        () = shard.draining() => Ok(None),
+        () = drain => Ok(None),
         frame = next => frame.map(Some),
     }
 }
