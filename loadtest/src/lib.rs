@@ -19,4 +19,5 @@ pub mod scan;
 pub mod slow;
 pub mod soak;
 pub mod target;
+pub mod upgrades;
 pub mod workload;

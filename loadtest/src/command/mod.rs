@@ -8,6 +8,7 @@ mod launch;
 mod run;
 mod slow;
 mod soak;
+mod upgrades;
 
 use anyhow::Context;
 use clap::Subcommand;
@@ -32,6 +33,10 @@ pub enum Command {
     Idle(idle::IdleArgs),
     /// FLOOR-A: one send(2) per subscriber and message, and nothing else.
     Floor(floor::FloorArgs),
+    /// WebSocket upgrades per second, and those of hyper answering a bare 101.
+    Upgrades(upgrades::UpgradesArgs),
+    /// hyper that answers every request with a bare 101.
+    BareUpgrade(upgrades::BareArgs),
     /// Starts a program on one CPU, ended together with its parent.
     #[command(hide = true)]
     Launch(launch::LaunchArgs),
@@ -46,6 +51,8 @@ pub fn run(command: Command) -> anyhow::Result<()> {
         Command::Births(args) => births::run(&args),
         Command::Idle(args) => idle::run(&args),
         Command::Floor(args) => floor::run(&args),
+        Command::Upgrades(args) => upgrades::run(&args),
+        Command::BareUpgrade(args) => upgrades::serve_bare(&args),
         Command::Launch(args) => launch::run(&args),
     }
 }

@@ -90,13 +90,15 @@ impl Target {
     pub fn start(kind: TargetKind, setting: &Setting, subscribers: usize) -> anyhow::Result<Target> {
         match kind {
             TargetKind::Fanwire => Target::gateway(setting, &Plan::plain(subscribers)),
-            TargetKind::Floor => {
-                let this = own_program()?;
-                let arguments = ["floor", "--listen", "127.0.0.1:0"].map(OsString::from);
-                let (target, _) = Target::launch(setting, this.into(), &arguments, None)?;
-                Ok(target)
-            }
+            TargetKind::Floor => Target::own(setting, &["floor"]),
         }
+    }
+
+    /// Starts a server that is a command of this program.
+    pub fn own(setting: &Setting, arguments: &[&str]) -> anyhow::Result<Target> {
+        let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+        let (target, _) = Target::launch(setting, own_program()?.into(), &arguments, None)?;
+        Ok(target)
     }
 
     /// Starts a gateway on free ports.
