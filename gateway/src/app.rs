@@ -6,7 +6,7 @@ use crate::history::History;
 use crate::hooks::TestHooks;
 use crate::log::{Epoch, Log, LogLimits};
 use crate::metrics::Sources;
-use crate::sequencer::{self, Sequencer, SequencerCounters, SequencerInputs};
+use crate::sequencer::{Seat, Sequencer, SequencerCounters, SequencerInputs};
 use crate::shard::{self, Phase, ShardCounters, ShardSettings, Surroundings};
 use crate::store::Store;
 use crate::transport::publish::Publishers;
@@ -92,8 +92,13 @@ impl App {
         let bell = Bell::default();
         let (ingest, publishes) = (Inlet::new(ingest, bell.clone()), Inlet::new(publishes, bell.clone()));
         let history = Arc::new(History::new(Arc::clone(&log), Arc::clone(&store), limits.history_items_max));
+        let wakes: Vec<Arc<Notify>> = (0..config.shards).map(|_| Arc::default()).collect();
+        let sequencing = Arc::new(SequencerCounters::default());
+        let sequencer = Sequencer::new(Arc::clone(&store), writer, config.kinds.clone(), limits);
+        let seat = Arc::new(Seat::new(sequencer, wakes.clone(), Arc::clone(&sequencing), shard::now_ms));
         let context = Arc::new(Context {
             publishes,
+            seat: Some(Arc::clone(&seat)),
             history: Arc::clone(&history),
             publish: config.publish.clone(),
             publishers: Publishers::default(),
@@ -106,9 +111,7 @@ impl App {
             places: Places::new(limits),
         });
         let (drain, drained) = watch::channel(Phase::Serving);
-        let wakes: Vec<Arc<Notify>> = (0..config.shards).map(|_| Arc::default()).collect();
         let counters: Vec<Arc<ShardCounters>> = (0..config.shards).map(|_| Arc::default()).collect();
-        let sequencing = Arc::new(SequencerCounters::default());
         let mut threads = Vec::new();
         for (index, listener) in listeners.clients.into_iter().enumerate() {
             let &Config { shards, io_uring, drain, .. } = config;
@@ -123,14 +126,13 @@ impl App {
             };
             threads.push(shard::spawn(listener, settings, surroundings)?);
         }
-        let sequencer = Sequencer::new(Arc::clone(&store), writer, config.kinds.clone(), limits);
         let inputs = SequencerInputs { feeds, publishes: publishes_out, bell };
         let (log_read, store_read) = (Arc::clone(&log), Arc::clone(&store));
         let sources = Sources::new(log_read, store_read, Arc::clone(&sequencing), counters, ingest.clone());
         let sources = Arc::new(sources);
         std::thread::Builder::new().name("sequencer".into()).spawn(move || {
             let _fuse = shard::Fuse;
-            sequencer::run(sequencer, &inputs, &wakes, &sequencing, shard::now_ms);
+            seat.run(&inputs);
         })?;
         let (admin, drain_time) = (listeners.admin, config.drain);
         Ok(App { ingest, log, store, sources, context, drain, drain_time, threads, admin })

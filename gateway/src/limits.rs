@@ -40,6 +40,8 @@ pub const IDLE_SETS_MAX: usize = 1_024;
 /// Filters and topics of those sets in all: a few are large, or many are small.
 pub const IDLE_SETS_WEIGHT_MAX: usize = 256 * 1_024;
 
+/// Lines that a shard sequences itself rather than handing them to the sequencer's thread.
+pub const SEQUENCED_AT_ONCE_MAX: usize = 16;
 /// Handfuls of lines of one publisher that the sequencer has and has not answered.
 pub const PUBLISHES_OUTSTANDING_MAX: usize = 8;
 /// Bodies of polls, and bytes of them, that a shard remembers.

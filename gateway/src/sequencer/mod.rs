@@ -1,14 +1,14 @@
 //! The sequencer: the only writer of all state. Merges updates, drops what changed nothing, numbers and encodes the
 //! rest once, stores the new snapshots, appends to the log. It never waits for a reader.
 //!
-//! [`Sequencer`] is pure (time is an argument); [`run`] is the thread around it.
+//! [`Sequencer`] is pure (time is an argument); [`Seat`] is where it is at work.
 
 mod kinds;
 mod record;
 mod run;
 
 pub use kinds::{KindRule, KindRules};
-pub use run::{Publish, PublishOutcome, SequencerCounters, SequencerInputs, run};
+pub use run::{Publish, PublishOutcome, Seat, SequencerCounters, SequencerInputs};
 
 use crate::framing::Draft;
 use crate::limits::Limits;

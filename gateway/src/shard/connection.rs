@@ -41,25 +41,33 @@ pub enum Peer {
     Sse,
 }
 
+/// Cost: `repr(C)` keeps what every delivery touches in the first cache line.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Connection<W> {
-    pub id: ConnId,
+    /// `None` while it is live and owed nothing: the fast lane.
+    pub backlog: Option<Box<Backlog>>,
     pub wire: W,
-    pub peer: Peer,
+    /// Set once a close was sent or decided; nothing but the rest of the stream follows.
+    pub closing: Option<CloseReason>,
     pub transport: Transport,
     /// Of the live phase; the other one is derived. Quiet if some of its topics are throttled.
     pub framing: Framing,
-    /// Its latency budget.
-    pub linger_ms: u32,
     /// It met `topics_limit`: no cursor could be true.
     pub limited: bool,
+    /// The close is sent; only the peer's answer is awaited.
+    pub lingering: bool,
     /// `None` until the first subscription.
     pub set: Option<SetKey>,
+    /// Where it stands in its set's members.
+    pub member: u32,
+    /// Its latency budget.
+    pub linger_ms: u32,
+    pub id: ConnId,
+    pub peer: Peer,
     /// Where the shard stood when it came to that set. What had ended by then it was not told of as living, so no older
     /// cursor would be true.
     pub since: Offset,
-    /// Where it stands in its set's members.
-    pub member: u32,
     /// Errors answered so far; past the budget it is closed.
     pub errors: u32,
     /// What it may still ask for now.
@@ -68,12 +76,6 @@ pub struct Connection<W> {
     pub heard_s: u32,
     /// Pings sent since then.
     pub asked: u8,
-    /// Set once a close was sent or decided; nothing but the rest of the stream follows.
-    pub closing: Option<CloseReason>,
-    /// The close is sent; only the peer's answer is awaited.
-    pub lingering: bool,
-    /// `None` while it is live and owed nothing: the fast lane.
-    pub backlog: Option<Box<Backlog>>,
 }
 
 impl<W> Connection<W> {

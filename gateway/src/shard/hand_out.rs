@@ -56,7 +56,8 @@ impl<W: Wire> Core<W> {
     fn pack(&mut self, outbox: &mut Outbox, key: SetKey, tick: Option<&Tick>, now_ms: i64) {
         let set = self.sets.get(key);
         let delivers = !set.owed.is_empty() || !set.ticked.is_empty();
-        let at = self.note_cursor(key, delivers, tick.is_some(), now_ms);
+        let is_throttled = set.is_throttled();
+        let at = if is_throttled { self.note_cursor(key, delivers, tick.is_some(), now_ms) } else { Vec::new() };
         if !delivers && at.is_empty() {
             return;
         }
@@ -106,7 +107,7 @@ impl<W: Wire> Core<W> {
     /// due.
     fn note_cursor(&mut self, key: SetKey, delivers: bool, ticks: bool, now_ms: i64) -> Vec<u8> {
         let set = self.sets.get(key);
-        if !set.is_throttled() || set.terms.limited {
+        if set.terms.limited {
             return Vec::new();
         }
         if !ticks {

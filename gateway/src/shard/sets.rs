@@ -38,25 +38,34 @@ impl Terms {
     }
 }
 
+/// Cost: `repr(C)` keeps what every entry touches side by side, in three cache lines instead of six. With one subscriber to
+/// a set, as where each has a list of its own, fetching them is most of what a delivery costs beside the kernel.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Set {
-    /// Never reused, unlike its key.
-    pub serial: u64,
-    pub terms: Terms,
-    /// Topics covered, retired ones included as long as the index remembers them.
-    pub topics: BTreeSet<TopicId>,
-    /// Those of them that are throttled.
-    pub rated: BTreeMap<TopicId, Rate>,
-    /// The rates of its filters.
-    pub rates: BTreeSet<Rate>,
     pub members: Vec<ConnKey>,
-    pub waiters: Waiters,
-    /// Polls that are being answered.
-    pub leases: u32,
     /// Entries of the log that the members are owed.
     pub owed: Vec<Owed>,
     /// Entries of the tick at hand that the members are owed.
     pub ticked: Vec<Owed>,
+    pub terms: Terms,
+    /// The rates of its filters.
+    pub rates: BTreeSet<Rate>,
+    pub waiters: Waiters,
+    /// A topic that it should cover was born beyond the cap: it is not complete, and nobody may join it.
+    pub limited: bool,
+    /// It stands in the line of its latency budget.
+    lingers: bool,
+    /// It was used since it stands in the line of unused sets.
+    used_since: bool,
+    /// Polls that are being answered.
+    pub leases: u32,
+    /// Never reused, unlike its key.
+    pub serial: u64,
+    /// Topics covered, retired ones included as long as the index remembers them.
+    pub topics: BTreeSet<TopicId>,
+    /// Those of them that are throttled.
+    pub rated: BTreeMap<TopicId, Rate>,
     /// Of a throttled set: up to where an `at` is due for what was delivered, and the last offset stated after a tick. A
     /// class that is behind may keep the one from reaching the other for some ticks.
     pub delivered: Offset,
@@ -68,12 +77,6 @@ pub struct Set {
     pub live: usize,
     /// `Some(weight)`: it stands in the line of unused sets. One that is used again may stay there until it is looked at.
     idle: Option<usize>,
-    /// It was used since it stands there.
-    used_since: bool,
-    /// It stands in the line of its latency budget.
-    lingers: bool,
-    /// A topic that it should cover was born beyond the cap: it is not complete, and nobody may join it.
-    pub limited: bool,
 }
 
 impl Set {

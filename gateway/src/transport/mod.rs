@@ -21,7 +21,7 @@ use crate::framing::{Form, Framing};
 use crate::history::History;
 use crate::hooks::TestHooks;
 use crate::limits::{Limits, TooManyTopics};
-use crate::sequencer::Publish;
+use crate::sequencer::{Publish, Seat};
 use crate::shard::{Filters, Peer, SetKey, Shard, Subscription, Transport};
 use feeds::inlet::Inlet;
 use feeds::model::Pattern;
@@ -37,6 +37,8 @@ use tokio::sync::Notify;
 #[derive(Debug)]
 pub struct Context {
     pub publishes: Inlet<Publish>,
+    /// Where a few lines are sequenced at once; `None`: all are handed to the sequencer's thread.
+    pub seat: Option<Arc<Seat>>,
     pub history: Arc<History>,
     pub publish: publish::PublishSettings,
     pub publishers: publish::Publishers,

@@ -40,6 +40,7 @@ impl Standstill {
         let (sender, publishes) = crossbeam_channel::bounded(1);
         let context = Arc::new(Context {
             publishes: sender.into(),
+            seat: None,
             history: Arc::new(History::new(Arc::clone(&log), Arc::clone(&store), 10)),
             publish: PublishSettings { open_to_loopback: true, token: None, wait: WAIT },
             publishers: Publishers::default(),

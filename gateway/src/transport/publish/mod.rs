@@ -178,12 +178,19 @@ impl Intake {
         if self.waiting.is_empty() {
             return Ok(());
         }
+        let mut updates = std::mem::take(&mut self.waiting);
+        // In order: not while earlier lines are still on their way.
+        if let Some(seat) = shard.context().seat.as_ref().filter(|_| self.outstanding.is_empty()) {
+            updates = match seat.sequence_now(updates) {
+                Ok(outcome) => return Ok(self.note(outcome)),
+                Err(updates) => updates,
+            };
+        }
         if self.outstanding.len() == PUBLISHES_OUTSTANDING_MAX {
             self.hear().await?;
         }
         let (reply, outcome) = oneshot::channel();
-        let publish = Publish { updates: std::mem::take(&mut self.waiting), reply };
-        send(shard, publish).await?;
+        send(shard, Publish { updates, reply }).await?;
         self.outstanding.push_back(outcome);
         Ok(())
     }
