@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 pub const IOVECS_MAX: usize = 1_024;
 /// Bytes of a scattered run that are copied together even for one subscriber.
 pub const COPIED_BYTES_MAX: usize = 4 * 1024;
-/// Writes in one submission to io_uring.
-pub const RING_SENDS_MAX: usize = 256;
+/// Writes that a shard collects before it sends them; those of one submission to io_uring.
+pub const SENDS_MAX: usize = 256;
 /// Bytes of a buffer for scattered runs that are kept for the next pass.
 pub const COPY_KEPT_BYTES_MAX: usize = 64 * 1024;
 /// Bytes one connection may be given in one turn before the others get theirs.

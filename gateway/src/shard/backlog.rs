@@ -17,6 +17,9 @@ pub struct Owed {
     pub seq: Seq,
 }
 
+/// What a set is owed: mostly one entry at a time.
+pub type OwedList = SmallVec<[Owed; 1]>;
+
 impl Owed {
     /// The seq that a reader has who was given everything of the topic before this entry.
     pub fn seq_before(&self) -> Seq {

@@ -2,6 +2,7 @@
 
 use crate::close::CloseReason;
 use crate::codes::CODES;
+use crate::framing::Form;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How a subscriber is connected.
@@ -16,6 +17,15 @@ pub enum Transport {
 pub const TRANSPORTS: [Transport; 4] = [Transport::WebSocket, Transport::Sse, Transport::LongPoll, Transport::Polling];
 
 impl Transport {
+    /// Of subscribers whose messages have this form.
+    pub fn of(form: Form) -> Transport {
+        match form {
+            Form::WebSocket => Transport::WebSocket,
+            Form::Sse => Transport::Sse,
+            Form::Json => Transport::LongPoll,
+        }
+    }
+
     pub fn word(self) -> &'static str {
         match self {
             Transport::WebSocket => "websocket",
@@ -42,7 +52,7 @@ pub struct ShardCounters {
     pub writes: AtomicU64,
     /// 1 if this shard writes through io_uring.
     pub uses_ring: AtomicU64,
-    /// Submissions to io_uring, of up to [`crate::limits::RING_SENDS_MAX`] writes each.
+    /// Submissions to io_uring, of up to [`crate::limits::SENDS_MAX`] writes each.
     pub ring_submissions: AtomicU64,
     /// Writes that the kernel took in part or not at all.
     pub writes_short: AtomicU64,

@@ -65,7 +65,9 @@ impl<W: Wire> Core<W> {
         let pending_max = settings.limits.pending_entries_max;
         let set = sets.get_mut(key);
         let Packing { parcel, live, beyond } = outbox.begin(key, set.terms.framing);
-        (parcel.owed, parcel.ticked) = (std::mem::take(&mut set.owed), std::mem::take(&mut set.ticked));
+        // Both lists of the parcel are empty: buffers go round, so that a pass allocates nothing.
+        std::mem::swap(&mut parcel.owed, &mut set.owed);
+        std::mem::swap(&mut parcel.ticked, &mut set.ticked);
         parcel.at = at;
         let share = parcel.share(pass, tick.unwrap_or(no_tick));
         for &member in &set.members {
@@ -91,13 +93,6 @@ impl<W: Wire> Core<W> {
 
     fn send_off(&mut self, outbox: &mut Outbox, tick: Option<&Tick>) {
         outbox.send(&mut self.connections, (&self.pass, tick.unwrap_or(&self.no_tick)), &self.counters);
-        // The buffers go back, so that the next pass allocates nothing.
-        for parcel in outbox.take_sent() {
-            parcel.owed.clear();
-            parcel.ticked.clear();
-            let set = self.sets.get_mut(parcel.set);
-            (set.owed, set.ticked) = (std::mem::take(&mut parcel.owed), std::mem::take(&mut parcel.ticked));
-        }
         for member in outbox.dead.drain(..) {
             self.end(member, CloseReason::PeerGone);
         }

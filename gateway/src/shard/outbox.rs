@@ -1,16 +1,16 @@
 //! What a pass writes to those who are live: collected for many sets, then sent, by one system call for all where the
 //! kernel offers io_uring, else by one for each.
 
-use super::backlog::Owed;
+use super::backlog::{Owed, OwedList};
 use super::connection::{ConnKey, Connection, Wire};
-use super::counters::ShardCounters;
+use super::counters::{ShardCounters, Transport};
 use super::pass::Pass;
 use super::ring::Ring;
 use super::sets::SetKey;
 use super::tick::Tick;
 use super::write::{Run, Share, Written, spill, write_all};
 use crate::framing::Framing;
-use crate::limits::{COPY_KEPT_BYTES_MAX, RING_SENDS_MAX};
+use crate::limits::{COPY_KEPT_BYTES_MAX, SENDS_MAX};
 use slab::Slab;
 use std::io;
 use std::ops::Range;
@@ -20,7 +20,7 @@ use std::ops::Range;
 pub(super) struct Parcel {
     pub set: SetKey,
     pub framing: Framing,
-    pub owed: Vec<Owed>,
+    pub owed: OwedList,
     pub ticked: Vec<Owed>,
     pub at: Vec<u8>,
     /// Their places in [`Outbox::members`].
@@ -33,14 +33,15 @@ pub(super) struct Parcel {
 
 impl Parcel {
     pub fn share<'a>(&'a self, pass: &'a Pass, tick: &'a Tick) -> Share<'a> {
-        Share { pass, owed: &self.owed, ticked: &self.ticked, tick, at: &self.at }
+        let Parcel { owed, ticked, at, framing, .. } = self;
+        Share { pass, owed, ticked, tick, at, framing: *framing }
     }
 
     /// The run in one piece.
     fn piece<'a>(&'a mut self, pass: &'a Pass, tick: &'a Tick) -> &'a [u8] {
         let Parcel { framing, owed, ticked, at, copy, bytes, .. } = self;
-        let share = Share { pass, owed, ticked, tick, at };
-        let piece = Run::parts(&share, *framing).into_one(copy);
+        let share = Share { pass, owed, ticked, tick, at, framing: *framing };
+        let piece = Run::parts(&share).into_one(copy);
         *bytes = piece.len();
         piece
     }
@@ -90,7 +91,7 @@ impl Outbox {
 
     /// True if it is time to send.
     pub fn is_full(&self) -> bool {
-        self.ring.is_none() || self.members.len() >= RING_SENDS_MAX || self.used >= RING_SENDS_MAX
+        self.members.len() >= SENDS_MAX || self.used >= SENDS_MAX
     }
 
     /// Writes to each member what its parcel holds. What a wire does not take stays with its connection.
@@ -107,7 +108,7 @@ impl Outbox {
             }
             None => self.send_each(connections, (pass, tick), counters),
         }
-        self.members.clear();
+        self.empty();
     }
 
     fn send_each<W: Wire>(
@@ -119,13 +120,17 @@ impl Outbox {
         for parcel in &mut self.parcels[..self.used] {
             let Parcel { framing, owed, ticked, at, copy, members, .. } = parcel;
             let members = &self.members[members.clone()];
-            let share = Share { pass, owed, ticked, tick, at };
-            let run = Run::parts(&share, *framing).gather(members.len(), copy);
+            let share = Share { pass, owed, ticked, tick, at, framing: *framing };
+            let run = Run::parts(&share).gather(members.len(), copy);
+            let mut whole = 0;
             for &member in members {
                 let connection = &mut connections[member.0];
-                let written = write_all(&mut connection.wire, &run.slices, run.bytes, counters);
-                self.dead.extend(conclude(connection, written, &share, *framing, counters).then_some(member));
+                match write_all(&mut connection.wire, &run.slices, run.bytes, counters) {
+                    Written::All => whole += share.len(),
+                    short_or_dead => conclude(connection, member, short_or_dead, &share, counters, &mut self.dead),
+                }
             }
+            count_deliveries(*framing, whole, counters);
         }
     }
 
@@ -145,27 +150,33 @@ impl Outbox {
             members.iter().map(move |member| (socket(member), piece))
         });
         ring.send_all(sends, taken);
-        ShardCounters::add(&counters.ring_submissions, taken.len().div_ceil(RING_SENDS_MAX) as u64);
+        ShardCounters::add(&counters.ring_submissions, taken.len().div_ceil(SENDS_MAX) as u64);
         let mut outcomes = taken.iter();
         for parcel in &parcels[..*used] {
             let share = parcel.share(pass, tick);
+            let mut whole = 0;
             for (&member, &taken) in members[parcel.members.clone()].iter().zip(&mut outcomes) {
-                let written = Written::of(outcome(taken), parcel.bytes, counters);
-                let connection = &mut connections[member.0];
-                dead.extend(conclude(connection, written, &share, parcel.framing, counters).then_some(member));
+                match Written::of(outcome(taken), parcel.bytes, counters) {
+                    Written::All => whole += share.len(),
+                    short_or_dead => {
+                        conclude(&mut connections[member.0], member, short_or_dead, &share, counters, dead);
+                    }
+                }
             }
+            count_deliveries(parcel.framing, whole, counters);
         }
     }
 
-    /// Parcels that were sent; their lists of entries go back to their sets.
-    pub fn take_sent(&mut self) -> impl Iterator<Item = &mut Parcel> {
-        let used = std::mem::take(&mut self.used);
-        self.parcels[..used].iter_mut().map(|parcel| {
+    /// What was sent is forgotten; its buffers stay, unless they are large.
+    fn empty(&mut self) {
+        for parcel in &mut self.parcels[..std::mem::take(&mut self.used)] {
+            parcel.owed.clear();
+            parcel.ticked.clear();
             if parcel.copy.capacity() > COPY_KEPT_BYTES_MAX {
                 parcel.copy = Vec::new();
             }
-            parcel
-        })
+        }
+        self.members.clear();
     }
 }
 
@@ -173,21 +184,23 @@ fn outcome(taken: i32) -> io::Result<usize> {
     usize::try_from(taken).map_err(|_| io::Error::from_raw_os_error(-taken))
 }
 
-/// Takes note of what a member was written. True if its wire is broken.
+/// Cost: once for each parcel, and without a look at its members, whose memory the kernel's work has driven out of the
+/// caches.
+fn count_deliveries(framing: Framing, entries: usize, counters: &ShardCounters) {
+    ShardCounters::add(&counters.deliveries[Transport::of(framing.form) as usize], entries as u64);
+}
+
+/// Takes note of a member that was not written all.
 fn conclude<W>(
     connection: &mut Connection<W>,
+    member: ConnKey,
     written: Written,
     share: &Share<'_>,
-    framing: Framing,
     counters: &ShardCounters,
-) -> bool {
+    dead: &mut Vec<ConnKey>,
+) {
     match written {
-        Written::All => {
-            ShardCounters::add(&counters.deliveries[connection.transport as usize], share.len() as u64);
-        }
-        // In the framing that was written: the connection's own may be another already, if it is about to leave.
-        Written::Short(taken) => spill(connection, share, framing, taken, counters),
-        Written::Dead => return true,
+        Written::Short(taken) => spill(connection, share, taken, counters),
+        _ => dead.push(member),
     }
-    false
 }

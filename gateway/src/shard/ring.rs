@@ -3,7 +3,7 @@
 //! Every send is a non-blocking one, which the kernel does while it is submitted: when [`Ring::send_all`] returns, all of
 //! them are done, in whole, in part or not at all, just as after as many calls of `send(2)`.
 
-use crate::limits::RING_SENDS_MAX;
+use crate::limits::SENDS_MAX;
 use clap::ValueEnum;
 use io_uring::{IoUring, Probe, opcode, types};
 use rustix::net::SendFlags;
@@ -63,7 +63,7 @@ impl Drop for InFlight {
 impl Ring {
     /// The error says why the kernel does not offer it, or not to us.
     pub fn new() -> io::Result<Ring> {
-        let entries = RING_SENDS_MAX as u32;
+        let entries = SENDS_MAX as u32;
         // Hints of newer kernels (6.0) first: one thread submits, and is never interrupted for a completion.
         let mut builder = IoUring::builder();
         builder.setup_submit_all().setup_coop_taskrun().setup_single_issuer();
@@ -82,7 +82,7 @@ impl Ring {
         taken.clear();
         let in_flight = InFlight;
         loop {
-            let begun = self.begin(sends.by_ref().take(RING_SENDS_MAX), taken.len());
+            let begun = self.begin(sends.by_ref().take(SENDS_MAX), taken.len());
             if begun == 0 {
                 break;
             }
@@ -105,7 +105,7 @@ impl Ring {
             // before the kernel is done with every entry; a panic on the way ends the process (`InFlight`).
             #[allow(unsafe_code)]
             let queued = unsafe { queue.push(&entry) };
-            // Relation: the queue holds RING_SENDS_MAX entries, and is empty when this begins.
+            // Relation: the queue holds SENDS_MAX entries, and is empty when this begins.
             queued.expect("room in the queue");
             begun += 1;
         }
@@ -155,7 +155,7 @@ mod tests {
         let (broken, _) = pair(&listener);
         broken.shutdown(std::net::Shutdown::Write).unwrap();
         let large = vec![b'x'; 64 << 20];
-        let small: Vec<[u8; 3]> = (0..RING_SENDS_MAX + 10).map(|n| [n as u8, (n >> 8) as u8, 0]).collect();
+        let small: Vec<[u8; 3]> = (0..SENDS_MAX + 10).map(|n| [n as u8, (n >> 8) as u8, 0]).collect();
         let others = [(&full, &large[..]), (&full, b"more"), (&broken, b"lost")];
         let sends = small.iter().map(|piece| (&good, &piece[..])).chain(others);
         let mut taken = vec![7];

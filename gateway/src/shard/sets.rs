@@ -2,7 +2,7 @@
 //! sets, and connections hang on a set. So 10,000 readers of `score.>` cost one entry per topic, and their bytes are
 //! gathered once.
 
-use super::backlog::Owed;
+use super::backlog::{Owed, OwedList};
 use super::classes::Classes;
 use super::connection::ConnKey;
 use super::filters::{Filters, Rate};
@@ -14,6 +14,7 @@ use crate::limits::{IDLE_SETS_MAX, IDLE_SETS_WEIGHT_MAX, LINGER_ENTRIES_MAX, Too
 use crate::log::{Offset, TopicId};
 use feeds::model::Pattern;
 use slab::Slab;
+use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -43,9 +44,10 @@ impl Terms {
 #[derive(Debug)]
 #[repr(C)]
 pub struct Set {
-    pub members: Vec<ConnKey>,
+    /// Few in a set of its own: then they cost no look elsewhere.
+    pub members: SmallVec<[ConnKey; 2]>,
     /// Entries of the log that the members are owed.
-    pub owed: Vec<Owed>,
+    pub owed: OwedList,
     /// Entries of the tick at hand that the members are owed.
     pub ticked: Vec<Owed>,
     pub terms: Terms,
@@ -157,10 +159,10 @@ impl Sets {
             topics,
             rated: BTreeMap::new(),
             rates: terms.filters.rates(),
-            members: Vec::new(),
+            members: SmallVec::new(),
             waiters: Waiters::default(),
             leases: 0,
-            owed: Vec::new(),
+            owed: SmallVec::new(),
             ticked: Vec::new(),
             delivered: Offset(0),
             stated: Offset(0),

@@ -50,6 +50,8 @@ pub(super) struct Share<'a> {
     pub tick: &'a Tick,
     /// The framed `at` that ends it; empty if none is due.
     pub at: &'a [u8],
+    /// That of the set. A member's own may be another already, if it is about to leave.
+    pub framing: Framing,
 }
 
 impl<'a> Share<'a> {
@@ -77,11 +79,11 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub fn parts(share: &Share<'a>, framing: Framing) -> Parts<'a> {
+    pub fn parts(share: &Share<'a>) -> Parts<'a> {
         let mut parts: SmallVec<[&[u8]; 8]> = SmallVec::new();
         let mut last: Option<(u64, std::ops::Range<usize>)> = None;
         for (segment, owed) in share.entries() {
-            let framed = segment.framed(framing);
+            let framed = segment.framed(share.framing);
             let range = framed.range(owed.position.index);
             match &mut last {
                 Some((segment, before)) if *segment == owed.position.segment && before.end == range.start => {
@@ -166,14 +168,8 @@ pub(super) fn write_all<W: Wire>(
 
 /// The wire took `taken` bytes of the run: the rest of the frame it cut stays with the connection as bytes, the entries
 /// after it as positions.
-pub(super) fn spill<W>(
-    connection: &mut Connection<W>,
-    share: &Share<'_>,
-    framing: Framing,
-    taken: usize,
-    counters: &ShardCounters,
-) {
-    let transport = connection.transport;
+pub(super) fn spill<W>(connection: &mut Connection<W>, share: &Share<'_>, taken: usize, counters: &ShardCounters) {
+    let (transport, framing) = (connection.transport, share.framing);
     let backlog = connection.backlog();
     // The kernel noted the short write, so a writable edge follows.
     backlog.blocked = true;
