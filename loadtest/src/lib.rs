@@ -8,6 +8,7 @@ pub mod births;
 pub mod client;
 pub mod clock;
 pub mod command;
+pub mod course;
 pub mod crowd;
 pub mod floor;
 pub mod idle;

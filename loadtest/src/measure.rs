@@ -4,6 +4,7 @@
 use crate::client::tally::Tally;
 use crate::client::{Fleet, Violation};
 use crate::clock::{MILLISECOND_NS, SECOND_NS, now_ns};
+use crate::course::{self, Course, Sample};
 use crate::publisher::{self, Progress, Schedule};
 use crate::target::counters::Counters;
 use crate::target::process::{CpuTimes, ThreadTime, name_thread, pin, resident_bytes};
@@ -39,6 +40,7 @@ pub struct Measurement {
     pub resident_bytes: u64,
     /// Growth of resident memory while the subscribers were opened, per subscriber.
     pub resident_per_subscriber: f64,
+    pub samples: Vec<Sample>,
     /// Of the whole run.
     pub tally: Tally,
     pub published: u64,
@@ -126,7 +128,7 @@ pub fn run(
         observe(workload, schedule, &target, &mut fleet, &progress, &live)
     });
     live.clear();
-    let (before, after) = outcome?;
+    let Window { before, after, samples } = outcome?;
     let tally = std::mem::take(&mut fleet.tally);
     drop(fleet);
     let counters = after.counters.zip(before.counters).map(|(after, before)| after.since(&before));
@@ -142,6 +144,7 @@ pub fn run(
         counters,
         resident_bytes: resident,
         resident_per_subscriber: (resident as f64 - resident_before as f64) / workload.subscribers as f64,
+        samples,
         tally,
         published: progress.sent.load(Ordering::Relaxed),
         late: progress.late.load(Ordering::Relaxed),
@@ -175,7 +178,14 @@ pub(crate) fn publishing_beside<T>(
     })
 }
 
-/// Runs the fleet until all has arrived. Returns the readings at the window's ends.
+/// The readings at the window's ends, and what was seen between them.
+struct Window {
+    before: Reading,
+    after: Reading,
+    samples: Vec<Sample>,
+}
+
+/// Runs the fleet until all has arrived.
 fn observe(
     workload: &Workload,
     schedule: Schedule,
@@ -183,14 +193,21 @@ fn observe(
     fleet: &mut Fleet,
     progress: &Progress,
     live: &Live,
-) -> anyhow::Result<(Reading, Reading)> {
+) -> anyhow::Result<Window> {
     let start_ns = schedule.start_ns + workload.warmup * SECOND_NS;
     let end_ns = schedule.end_ns();
     fleet.tally.timed_from_ns = start_ns;
     live.run_until(start_ns, fleet, progress)?;
     let before = Reading::take(target, &fleet.tally)?;
+    let mut course = Course::begin(before.at_ns, &fleet.tally, &before.server, &before.client);
+    for second in 1..workload.seconds {
+        live.run_until(start_ns + second * course::LOOK_NS, fleet, progress)?;
+        let (server, client) = (CpuTimes::of(target.pid())?, CpuTimes::of(std::process::id())?);
+        course.look(now_ns(), &fleet.tally, &server, &client);
+    }
     live.run_until(end_ns, fleet, progress)?;
     let after = Reading::take(target, &fleet.tally)?;
+    course.look(after.at_ns, &fleet.tally, &after.server, &after.client);
     let last = |topic| workload.messages_of(topic);
     let deadline = now_ns() + DRAIN_TIME_NS;
     while let Some(violation) = fleet.first_behind(last) {
@@ -199,7 +216,7 @@ fn observe(
         }
         fleet.turn(now_ns() + LOOK_NS)?;
     }
-    Ok((before, after))
+    Ok(Window { before, after, samples: course.samples })
 }
 
 /// The line on a terminal that shows how it goes.

@@ -1,5 +1,6 @@
 //! What a measurement says, as a table for people and as JSON for programs.
 
+use crate::course::{Sample, distribution};
 use crate::measure::Measurement;
 use crate::target::TargetKind;
 use crate::target::process::ThreadTime;
@@ -39,6 +40,10 @@ pub struct Report {
     pub commits: Option<u64>,
     pub reads_per_delivery: f64,
     pub latency_ms: Latency,
+    /// Steps that hold any delivery: upper end in ms, and how many.
+    pub latency_histogram: Vec<(f64, u64)>,
+    /// The window, second by second.
+    pub samples: Vec<Sample>,
     pub snapshots: u64,
     pub lags: u64,
     pub lost: u64,
@@ -62,13 +67,15 @@ pub struct Latency {
     pub p90: f64,
     pub p99: f64,
     pub p99_9: f64,
+    pub p99_99: f64,
     pub max: f64,
 }
 
 impl Latency {
     pub(crate) fn of(histogram: &Histogram<u64>) -> Latency {
         let at = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e6;
-        Latency { p50: at(0.5), p90: at(0.9), p99: at(0.99), p99_9: at(0.999), max: histogram.max() as f64 / 1e6 }
+        let max = histogram.max() as f64 / 1e6;
+        Latency { p50: at(0.5), p90: at(0.9), p99: at(0.99), p99_9: at(0.999), p99_99: at(0.9999), max }
     }
 }
 
@@ -106,6 +113,8 @@ impl Report {
             commits: counters.map(|c| c.commits),
             reads_per_delivery: measured.reads as f64 / deliveries,
             latency_ms: Latency::of(&measured.tally.latency),
+            latency_histogram: distribution(&measured.tally.latency),
+            samples: measured.samples.clone(),
             snapshots: measured.tally.snapshots,
             lags: measured.tally.lags,
             lost: measured.tally.lost,
@@ -141,7 +150,7 @@ impl Report {
             row("passes, commits", format!("{passes}, {commits}"));
         }
         row("reads per delivery", format!("{:.3}", self.reads_per_delivery));
-        row("latency p50 p90 p99 p99.9 max", self.latency_ms.to_string());
+        row("latency p50 p90 p99 p99.9 p99.99 max", self.latency_ms.to_string());
         row("published", format!("{} ({} late, at most {:.1} ms)", self.published, self.late, self.latest_ms));
         row(
             "proof",
@@ -203,8 +212,8 @@ fn warnings(measured: &Measurement) -> Vec<String> {
 
 impl fmt::Display for Latency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Latency { p50, p90, p99, p99_9, max } = self;
-        write!(f, "{p50:.2}  {p90:.2}  {p99:.2}  {p99_9:.2}  {max:.2} ms")
+        let Latency { p50, p90, p99, p99_9, p99_99, max } = self;
+        write!(f, "{p50:.2}  {p90:.2}  {p99:.2}  {p99_9:.2}  {p99_99:.2}  {max:.2} ms")
     }
 }
 

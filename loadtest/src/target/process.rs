@@ -37,6 +37,11 @@ impl CpuTimes {
         Ok(CpuTimes(times))
     }
 
+    /// What all threads that are alive have used together.
+    pub fn run_ns(&self) -> u64 {
+        self.0.values().map(|thread| thread.run_ns).sum()
+    }
+
     /// What every thread used since `before`, the busiest first.
     pub fn since(&self, before: &CpuTimes) -> Vec<ThreadTime> {
         let mut used: Vec<ThreadTime> = self
