@@ -1,5 +1,6 @@
 //! What the binary can do, one file each.
 
+mod attend;
 mod births;
 mod compare;
 mod floor;
@@ -35,6 +36,9 @@ pub enum Command {
     /// Starts a program on one CPU, ended together with its parent.
     #[command(hide = true)]
     Launch(launch::LaunchArgs),
+    /// A client process beside another, which tells it what to do.
+    #[command(hide = true)]
+    Attend,
 }
 
 pub fn run(command: Command) -> anyhow::Result<()> {
@@ -47,6 +51,7 @@ pub fn run(command: Command) -> anyhow::Result<()> {
         Command::Idle(args) => idle::run(&args),
         Command::Floor(args) => floor::run(&args),
         Command::Launch(args) => launch::run(&args),
+        Command::Attend => attend::run(),
     }
 }
 
