@@ -93,6 +93,16 @@ pub fn sum(processes: &[Vec<Look>]) -> Vec<Look> {
     looks
 }
 
+/// What was recorded in the seconds that end after `from_s` and by `to_s`, since the first look.
+pub fn latencies_between(looks: &[Look], from_s: f64, to_s: f64) -> Vec<(u64, u64)> {
+    // Looks are taken a little late.
+    const SLACK_S: f64 = 0.5;
+    let Some(start_ns) = looks.first().map(|look| look.at_ns) else { return Vec::new() };
+    let at_s = |look: &Look| (look.at_ns - start_ns) as f64 / 1e9;
+    let seconds = looks.iter().skip(1).filter(|look| at_s(look) > from_s + SLACK_S && at_s(look) < to_s + SLACK_S);
+    seconds.flat_map(|look| look.latency.iter().copied()).collect()
+}
+
 /// A sample for each look but the first. The looks at what was used were taken at the same moments.
 pub fn samples(looks: &[Look], used: &[Used]) -> Vec<Sample> {
     let Some(start_ns) = looks.first().map(|look| look.at_ns) else { return Vec::new() };
@@ -164,6 +174,14 @@ mod tests {
         let looks = sum(&[fast.taken, slow.taken]);
         assert_eq!(looks.iter().map(|look| look.deliveries).collect::<Vec<_>>(), [11, 22, 33]);
         assert_eq!(recorded::histogram(&looks[2].latency).len(), 11);
+    }
+
+    #[test]
+    fn seconds_are_told_apart() {
+        let mut looks = Looks::default();
+        (0..6).for_each(|second| looks.take(second * SECOND_NS + 3_000_000, &tally_of(&vec![5; second as usize])));
+        let count = |from_s, to_s| latencies_between(&looks.taken, from_s, to_s).iter().map(|pair| pair.1).sum::<u64>();
+        assert_eq!((count(0.0, 2.0), count(2.0, 4.0), count(0.0, 9.0)), (2, 2, 5));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use table::percent;
 use crate::course::{Sample, distribution};
 use crate::floor::FloorKind;
 use crate::measure::Measurement;
+use crate::roam::report::Roamed;
 use crate::target::TargetKind;
 use crate::target::process::ThreadTime;
 use crate::workload::{Transport, Workload};
@@ -77,6 +78,8 @@ pub struct Report {
     /// Subscribers that applied all they were told and were compared with the gateway's snapshots.
     pub audited: usize,
     pub groups: Vec<GroupReport>,
+    /// Who did more than listen.
+    pub roamed: Vec<Roamed>,
     pub client_cpu_share: f64,
     pub client_threads: Vec<Thread>,
     pub warnings: Vec<String>,
@@ -161,8 +164,9 @@ impl Report {
             resident_bytes: measured.resident_bytes,
             resident_bytes_per_subscriber: measured.resident_per_subscriber,
             resident_bytes_per_subscriber_at_end: measured.resident_at_end_per_subscriber,
-            connects_per_second: workload.subscribers as f64 * 1e9 / measured.open_ns.max(1) as f64,
+            connects_per_second: measured.subscribers() as f64 * 1e9 / measured.open_ns.max(1) as f64,
             audited: measured.audited,
+            roamed: measured.roamed.clone(),
             groups: groups.map(|(group, tally)| GroupReport::new(group, tally)).collect(),
             client_cpu_share: measured.client_share(),
             client_threads: threads(&measured.client),

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query {
-    /// The query string but for the cursor: `topics=…`, then the options.
+    /// The query string after `topics=`, but for the cursor: names or patterns, then the options.
     text: String,
     /// Of a long-poll.
     wait_s: u64,
@@ -33,6 +33,11 @@ impl Query {
             }
         }
         Query { text, wait_s: group.wait_s }
+    }
+
+    /// The query string but for the cursor, after `topics=`.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// The request. `from`: the cursor to go on from; of plain polling the tag of what is held.

@@ -7,6 +7,7 @@ mod floor;
 mod idle;
 mod launch;
 mod run;
+mod scenario;
 mod slow;
 mod soak;
 
@@ -23,6 +24,8 @@ pub enum Command {
     Run(run::RunArgs),
     /// Runs of the floor and the gateway in turn, and the ratio of their costs.
     Compare(compare::CompareArgs),
+    /// A load that is written down in a TOML file, and whether it reached its goals.
+    Scenario(scenario::ScenarioArgs),
     /// SLOW-ALONE: subscribers that stop reading, or a shard that does nothing, and what the others feel of it.
     Slow(slow::SlowArgs),
     /// A crowd that comes and goes, feeds that break, topics that are born and retired, for an hour; and the verdict.
@@ -45,6 +48,7 @@ pub fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Run(args) => run::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Scenario(args) => scenario::run(&args),
         Command::Slow(args) => slow::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Births(args) => births::run(&args),

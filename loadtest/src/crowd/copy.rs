@@ -12,8 +12,8 @@ use crate::payload::StampFinder;
 use crate::scan::{Lost, Message, whole};
 use std::collections::{HashMap, HashSet};
 
-/// Topics whose second token is this are published by the harness and carry `k`.
-const OWN_TOKEN: &[u8] = b".soak.";
+/// Topics whose second token is one of these are published by the harness and carry `k`.
+const OWN_TOKENS: [&[u8]; 2] = [b".soak.", b".load."];
 
 #[derive(Clone, Copy, Debug)]
 struct Held {
@@ -364,7 +364,7 @@ fn check_stamps(message: &Message<'_>, stamps: &StampFinder, n: u64, seq: u64) -
 }
 
 fn is_own(topic: &[u8]) -> bool {
-    memchr::memmem::find(topic, OWN_TOKEN).is_some()
+    OWN_TOKENS.iter().any(|token| memchr::memmem::find(topic, token).is_some())
 }
 
 fn number(message: &Message<'_>, what: &'static str, value: Option<u64>) -> Result<u64, Breach> {

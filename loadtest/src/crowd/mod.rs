@@ -19,12 +19,12 @@ use guest::Habit;
 use hdrhistogram::Histogram;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::mem::MaybeUninit;
 use std::net::SocketAddrV4;
 
 /// Readiness events taken at a time.
@@ -111,7 +111,6 @@ struct Slot {
 
 pub struct Crowd {
     epoll: OwnedFd,
-    events: Vec<epoll::Event>,
     buffer: Vec<u8>,
     answer: Vec<u8>,
     stamps: StampFinder,
@@ -132,7 +131,6 @@ impl Crowd {
     pub fn new(target: SocketAddrV4, manners: Manners) -> anyhow::Result<Crowd> {
         Ok(Crowd {
             epoll: epoll::create(CreateFlags::CLOEXEC)?,
-            events: Vec::with_capacity(EVENTS_MAX),
             buffer: vec![0; READ_BYTES_MAX],
             answer: Vec::new(),
             stamps: StampFinder::default(),
@@ -233,13 +231,14 @@ impl Crowd {
         self.act()?;
         let next = self.timers.peek().map_or(until_ns, |Reverse((due, ..))| until_ns.min(*due));
         let left = timespec(next.saturating_sub(now_ns()));
-        self.events.clear();
-        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&left)) {
-            Ok(_) | Err(Errno::INTR) => {}
+        let mut room = [const { MaybeUninit::uninit() }; EVENTS_MAX];
+        let events: &[epoll::Event] = match epoll::wait(&self.epoll, &mut room, Some(&left)) {
+            Ok((events, _)) => events,
+            Err(Errno::INTR) => &[],
             Err(error) => return Err(error).context("epoll"),
-        }
-        for index in 0..self.events.len() {
-            let data = self.events[index].data.u64();
+        };
+        for event in events {
+            let data = event.data.u64();
             let (number, session) = ((data & 0xFFFF_FFFF) as usize, (data >> 32) as u32);
             if self.slots[number].session != session {
                 continue;

@@ -13,6 +13,8 @@ use crate::course::{self, Look, Looks, Sample, Used, samples};
 use crate::floor::FloorKind;
 use crate::helpers::{Assignment, Helpers, Outcome};
 use crate::publisher::{self, Progress, Schedule};
+use crate::roam::report::Roamed;
+use crate::roam::{Excursion, Roamers, beside};
 use crate::stage::Stage;
 use crate::target::counters::Counters;
 use crate::target::instructions::{Counting, Instructions, probe};
@@ -38,6 +40,8 @@ pub const LOOK_NS: u64 = 50 * MILLISECOND_NS;
 pub struct Load {
     pub workload: Workload,
     pub groups: Vec<Group>,
+    /// Beside those, who does more than listen.
+    pub roamers: Vec<Roamers>,
     pub keys: GatewayKeys,
 }
 
@@ -72,10 +76,12 @@ pub struct Measurement {
     /// How long it took to open them all.
     pub open_ns: u64,
     pub samples: Vec<Sample>,
+    pub looks: Vec<Look>,
     /// Of the whole run, by group.
     pub tallies: Vec<Tally>,
     /// Subscribers that applied all they were told and were compared with snapshots.
     pub audited: usize,
+    pub roamed: Vec<Roamed>,
     pub published: u64,
     pub late: u64,
     pub latest_ns: u64,
@@ -85,11 +91,16 @@ impl Load {
     /// Subscribers of one kind.
     pub fn alike(workload: &Workload, transport: Transport) -> Load {
         let groups = vec![Group::of(workload, transport)];
-        Load { workload: workload.clone(), groups, keys: GatewayKeys::default() }
+        Load { workload: workload.clone(), groups, roamers: Vec::new(), keys: GatewayKeys::default() }
     }
 
     pub fn subscribers(&self) -> usize {
         self.groups.iter().map(|group| group.subscribers).sum()
+    }
+
+    /// Connections that are open at a time.
+    pub fn connections(&self) -> usize {
+        self.subscribers() + self.roamers.iter().map(|roamers| roamers.group.subscribers).sum::<usize>()
     }
 
     /// What it is called while it runs.
@@ -128,6 +139,11 @@ impl Measurement {
         self.server.first().map_or(0.0, |thread| thread.wait_ns as f64 / self.window_ns as f64)
     }
 
+    /// Of all groups.
+    pub fn subscribers(&self) -> usize {
+        self.groups.iter().map(|group| group.subscribers).sum()
+    }
+
     /// What all subscribers received.
     pub fn tally(&self) -> Tally {
         let mut total = Tally::default();
@@ -139,8 +155,8 @@ impl Measurement {
 pub fn run(load: &Load, kind: TargetKind, stage: &Stage) -> anyhow::Result<Measurement> {
     let workload = &load.workload;
     workload.validate()?;
-    stage.validate(load.subscribers())?;
-    kind.speaks(&load.groups)?;
+    stage.validate(load.connections())?;
+    kind.speaks(load)?;
     let live = Live::new(format!("{kind} {}", load.label()));
     // Before the targets start: they pin themselves, but must not start on our CPU.
     pin_clients(stage.setting.client_cpu);
@@ -201,18 +217,29 @@ impl Run<'_> {
             self.live.show(|| format!("{whole} of {} subscribers are open", self.load.subscribers()));
         })?;
         helpers.await_open()?;
+        let excursions = self.excursions()?;
         let resident = Resident { before, open: observed.resident_bytes()? };
         let schedule = Schedule::of(workload, now_ns() + LEAD_NS);
         helpers.begin(schedule.start_ns)?;
         let progress = Progress::default();
-        let window = publishing_beside(workload, schedule, &self.addresses, &progress, || {
-            self.observe(schedule, &observed, &mut fleet, &progress)
+        let (window, roamed) = publishing_beside(workload, schedule, &self.addresses, &progress, || {
+            beside(excursions, schedule, || self.observe(schedule, &observed, &mut fleet, &progress))
         })?;
         if self.kind == TargetKind::Fanwire {
             audit(&fleet, workload, &self.addresses)?;
         }
         let outcomes = helpers.finish()?;
-        Ok(self.conclude(window, &observed, resident, fleet, outcomes, &progress))
+        let mut measured = self.conclude(window, &observed, resident, fleet, outcomes, &progress);
+        measured.roamed = roamed;
+        measured.roamed.iter_mut().for_each(|roamed| roamed.set_others(&measured.looks));
+        Ok(measured)
+    }
+
+    fn excursions(&self) -> anyhow::Result<Vec<Excursion<'_>>> {
+        let Load { workload, roamers, .. } = self.load;
+        let seeds = workload.seed + 1..;
+        let open = |(roamers, seed)| Excursion::open(roamers, workload, self.addresses[0], seed);
+        roamers.iter().zip(seeds).map(open).collect()
     }
 
     fn assignment(&self, share: Share) -> Assignment {
@@ -276,7 +303,7 @@ impl Run<'_> {
         let looks = course::sum(&looks);
         let delivered = |of: fn(&Look) -> u64| looks.last().map_or(0, of) - looks.first().map_or(0, of);
         let resident_at_end = window.used.last().map_or(resident.open, |used| used.resident_bytes);
-        let each = |now: u64| (now as f64 - resident.before as f64) / self.load.subscribers() as f64;
+        let each = |now: u64| (now as f64 - resident.before as f64) / self.load.connections() as f64;
         let Usage { server, client, ksoftirqd_ns, counters } = window.usage;
         Measurement {
             target: self.kind,
@@ -299,8 +326,10 @@ impl Run<'_> {
             resident_at_end_per_subscriber: each(resident_at_end),
             open_ns,
             samples: samples(&looks, &window.used),
+            looks,
             tallies,
             audited,
+            roamed: Vec::new(),
             published: progress.sent.load(Ordering::Relaxed),
             late: progress.late.load(Ordering::Relaxed),
             latest_ns: progress.latest_ns.load(Ordering::Relaxed),

@@ -112,6 +112,10 @@ impl Report {
         if self.groups.len() > 1 || self.groups.iter().any(|group| !group.transport.is_stream()) {
             rows.extend(self.groups.iter().map(|group| (format!("  {}", group.name), group.to_string())));
         }
+        for roamed in &self.roamed {
+            rows.push((format!("  {}", roamed.name), roamed.to_string()));
+            rows.extend(roamed.storm.iter().map(|storm| ("    storm".to_owned(), storm.to_string())));
+        }
     }
 }
 

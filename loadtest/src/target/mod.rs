@@ -5,7 +5,6 @@ pub mod instructions;
 pub mod kernel;
 pub mod process;
 
-use crate::audience::Group;
 use crate::child::{launch, own_program};
 use crate::measure::Load;
 use crate::stage::Stage;
@@ -115,10 +114,15 @@ impl Plan {
 
 impl TargetKind {
     /// Refuses what a target cannot answer.
-    pub fn speaks(self, groups: &[Group]) -> anyhow::Result<()> {
-        let polls = groups.iter().find(|group| !group.transport.is_stream());
-        match polls.filter(|_| self == TargetKind::Floor) {
-            Some(group) => bail!("a floor speaks websocket and sse, not {}", group.transport),
+    pub fn speaks(self, load: &Load) -> anyhow::Result<()> {
+        if self != TargetKind::Floor {
+            return Ok(());
+        }
+        if let Some(group) = load.groups.iter().find(|group| !group.transport.is_stream()) {
+            bail!("a floor speaks websocket and sse, not {}", group.transport);
+        }
+        match load.roamers.first() {
+            Some(roamers) => bail!("a floor knows no cursors: nobody can come back to it ({})", roamers.group.name),
             None => Ok(()),
         }
     }
@@ -129,7 +133,7 @@ impl Target {
     pub fn start(kind: TargetKind, stage: &Stage, load: &Load) -> anyhow::Result<Vec<Target>> {
         (0..stage.gateways)
             .map(|_| match kind {
-                TargetKind::Fanwire => Target::gateway(&stage.setting, &Plan::plain(load.subscribers(), &load.keys)?),
+                TargetKind::Fanwire => Target::gateway(&stage.setting, &Plan::plain(load.connections(), &load.keys)?),
                 TargetKind::Floor => Target::floor(stage),
             })
             .collect()
