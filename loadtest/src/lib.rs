@@ -4,20 +4,29 @@
 //! message: [`publisher`] writes a publish line at its scheduled time → the target (a gateway, or the [`floor`]) →
 //! [`client`] reads, checks and times it. [`measure`] runs that once, [`report`] says what came of it.
 
+pub mod audience;
+pub mod audit;
 pub mod births;
+pub mod child;
 pub mod client;
 pub mod clock;
 pub mod command;
+pub mod course;
 pub mod crowd;
 pub mod floor;
+pub mod helpers;
 pub mod idle;
 pub mod measure;
+pub mod pairs;
 pub mod payload;
 pub mod publisher;
 pub mod report;
+pub mod roam;
 pub mod scan;
+pub mod scenario;
 pub mod slow;
 pub mod soak;
+pub mod stage;
 pub mod target;
 pub mod upgrades;
 pub mod workload;

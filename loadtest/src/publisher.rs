@@ -101,20 +101,28 @@ pub fn give_birth(workload: &Workload, target: SocketAddrV4) -> anyhow::Result<(
 #[derive(Clone, Copy, Debug)]
 pub struct Schedule {
     pub start_ns: u64,
+    /// 0: no message is.
     pub rate: u64,
     pub burst: u64,
     pub messages: u64,
+    pub length_ns: u64,
 }
 
 impl Schedule {
-    pub fn due_ns(&self, message: u64) -> u64 {
-        let slot = message - message % self.burst;
-        self.start_ns + (u128::from(slot) * u128::from(SECOND_NS) / u128::from(self.rate)) as u64
+    /// Warm-up and window, from `start_ns`.
+    pub fn of(workload: &Workload, start_ns: u64) -> Schedule {
+        let Workload { rate, burst, .. } = *workload;
+        let length_ns = (workload.warmup + workload.seconds) * SECOND_NS;
+        Schedule { start_ns, rate, burst, messages: workload.messages(), length_ns }
     }
 
-    /// When the message after the last would be due.
+    pub fn due_ns(&self, message: u64) -> u64 {
+        let slot = message - message % self.burst;
+        self.start_ns + (u128::from(slot) * u128::from(SECOND_NS) / u128::from(self.rate.max(1))) as u64
+    }
+
     pub fn end_ns(&self) -> u64 {
-        self.due_ns(self.messages)
+        self.start_ns + self.length_ns
     }
 }
 
@@ -127,17 +135,17 @@ pub struct Progress {
     pub stop: AtomicBool,
 }
 
-/// Publishes by `schedule`, on the calling thread. Every line has to be accepted.
+/// Publishes by `schedule` to all targets alike, on the calling thread. Every line has to be accepted.
 pub fn publish(
     workload: &Workload,
     schedule: Schedule,
-    target: SocketAddrV4,
+    targets: &[SocketAddrV4],
     progress: &Progress,
 ) -> anyhow::Result<()> {
     // Without it the kernel gathers wake-ups within 50 µs.
     let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
     let names: Vec<String> = (0..workload.topics).map(|topic| workload.topic(topic)).collect();
-    let mut stream = Stream::open(target)?;
+    let mut streams = targets.iter().map(|&target| Stream::open(target)).collect::<anyhow::Result<Vec<_>>>()?;
     let mut lines = Vec::with_capacity(CHUNK_BYTES_MAX);
     let mut next = 0;
     while next < schedule.messages && !progress.stop.load(Ordering::Relaxed) {
@@ -152,13 +160,15 @@ pub fn publish(
             note_lateness(progress, now - due);
             next += 1;
         }
-        stream.send(&lines)?;
+        streams.iter_mut().try_for_each(|stream| stream.send(&lines))?;
         progress.sent.store(next, Ordering::Relaxed);
     }
     // The measurement ends before this thread does, whose CPU time is part of it.
     wait_until(schedule.end_ns() + LINGER_NS);
-    let accepted = stream.finish()?;
-    ensure!(accepted == next, "the target accepted {accepted} of {next} messages");
+    for stream in streams {
+        let accepted = stream.finish()?;
+        ensure!(accepted == next, "the target accepted {accepted} of {next} messages");
+    }
     Ok(())
 }
 
@@ -175,7 +185,7 @@ mod tests {
 
     #[test]
     fn schedules() {
-        let even = Schedule { start_ns: 10, rate: 3, burst: 1, messages: 6 };
+        let even = Schedule { start_ns: 10, rate: 3, burst: 1, messages: 6, length_ns: 2 * SECOND_NS };
         assert_eq!((even.due_ns(0), even.due_ns(1), even.due_ns(3)), (10, 333_333_343, SECOND_NS + 10));
         assert_eq!(even.end_ns(), 2 * SECOND_NS + 10);
         let bursts = Schedule { burst: 10, rate: 100, ..even };

@@ -1,11 +1,13 @@
 //! What the binary can do, one file each.
 
+mod attend;
 mod births;
 mod compare;
 mod floor;
 mod idle;
 mod launch;
 mod run;
+mod scenario;
 mod slow;
 mod soak;
 mod upgrades;
@@ -23,6 +25,8 @@ pub enum Command {
     Run(run::RunArgs),
     /// Runs of the floor and the gateway in turn, and the ratio of their costs.
     Compare(compare::CompareArgs),
+    /// A load that is written down in a TOML file, and whether it reached its goals.
+    Scenario(scenario::ScenarioArgs),
     /// SLOW-ALONE: subscribers that stop reading, or a shard that does nothing, and what the others feel of it.
     Slow(slow::SlowArgs),
     /// A crowd that comes and goes, feeds that break, topics that are born and retired, for an hour; and the verdict.
@@ -31,7 +35,7 @@ pub enum Command {
     Births(births::BirthsArgs),
     /// Memory of connections that do nothing, item by item.
     Idle(idle::IdleArgs),
-    /// FLOOR-A: one send(2) per subscriber and message, and nothing else.
+    /// A floor program: bytes to subscribers, and nothing else.
     Floor(floor::FloorArgs),
     /// WebSocket upgrades per second, and those of hyper answering a bare 101.
     Upgrades(upgrades::UpgradesArgs),
@@ -40,12 +44,16 @@ pub enum Command {
     /// Starts a program on one CPU, ended together with its parent.
     #[command(hide = true)]
     Launch(launch::LaunchArgs),
+    /// A client process beside another, which tells it what to do.
+    #[command(hide = true)]
+    Attend,
 }
 
 pub fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Run(args) => run::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Scenario(args) => scenario::run(&args),
         Command::Slow(args) => slow::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Births(args) => births::run(&args),
@@ -54,6 +62,7 @@ pub fn run(command: Command) -> anyhow::Result<()> {
         Command::Upgrades(args) => upgrades::run(&args),
         Command::BareUpgrade(args) => upgrades::serve_bare(&args),
         Command::Launch(args) => launch::run(&args),
+        Command::Attend => attend::run(),
     }
 }
 

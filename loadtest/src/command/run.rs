@@ -1,9 +1,10 @@
 //! `fanwire-loadtest run`: one measurement, and the proof that goes with it.
 
 use super::{save, say};
-use crate::measure;
+use crate::measure::{self, Load};
 use crate::report::Report;
-use crate::target::{Setting, TargetKind};
+use crate::stage::Stage;
+use crate::target::TargetKind;
 use crate::workload::{Transport, Workload};
 use anyhow::ensure;
 use std::path::PathBuf;
@@ -19,7 +20,7 @@ pub struct RunArgs {
     #[arg(long, value_enum, default_value_t = TargetKind::Fanwire)]
     target: TargetKind,
     #[command(flatten)]
-    setting: Setting,
+    stage: Stage,
     /// Fails if any subscriber fell behind, even if it was told so
     #[arg(long)]
     no_lag: bool,
@@ -29,7 +30,7 @@ pub struct RunArgs {
 }
 
 pub fn run(args: &RunArgs) -> anyhow::Result<()> {
-    let measured = measure::run(&args.workload, args.transport, args.target, &args.setting)?;
+    let measured = measure::run(&Load::alike(&args.workload, args.transport), args.target, &args.stage)?;
     let report = Report::new(&args.workload, &measured);
     say(&report.table())?;
     if let Some(path) = &args.json {

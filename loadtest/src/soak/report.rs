@@ -96,7 +96,7 @@ impl SoakReport {
         };
         row("time", format!("{:.0} s", self.seconds));
         row("messages proven", format!("{} = {:.0}/s", self.messages, self.messages_per_second));
-        row("latency p50 p90 p99 p99.9 max", self.latency_ms.to_string());
+        row("latency p50 … p99.99 max", self.latency_ms.to_string());
         let Self { arrivals, resumes, full, leaves, stalls, ended, lags, lags_of_readers, lost, .. } = self;
         row("connections", format!("{arrivals} came ({resumes} with a cursor, {full} told anew), {leaves} left"));
         row(
