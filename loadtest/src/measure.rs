@@ -7,7 +7,7 @@ use crate::clock::{MILLISECOND_NS, SECOND_NS, now_ns};
 use crate::course::{self, Course, Sample};
 use crate::publisher::{self, Progress, Schedule};
 use crate::target::counters::Counters;
-use crate::target::process::{CpuTimes, ThreadTime, name_thread, pin, resident_bytes};
+use crate::target::process::{CpuTimes, ThreadTime, name_thread, pin, resident_bytes_of_tree};
 use crate::target::{Setting, Target, TargetKind};
 use crate::workload::{Transport, Workload};
 use anyhow::{Context, bail};
@@ -25,8 +25,9 @@ pub(crate) const LOOK_NS: u64 = 50 * MILLISECOND_NS;
 /// What one run came to. Rates and CPU are those of the window; the proof covers the whole run.
 #[derive(Debug)]
 pub struct Measurement {
-    pub target: TargetKind,
-    pub transport: Transport,
+    /// `fanwire`, `floor`, or a peer's name.
+    pub target: String,
+    pub transport: String,
     pub window_ns: u64,
     /// Messages delivered in the window, over all subscribers.
     pub deliveries: u64,
@@ -72,6 +73,17 @@ impl Measurement {
     }
 }
 
+/// The subscribers of a run, whatever they speak.
+pub trait Subscribers {
+    /// Takes what arrives, at most until `until_ns`.
+    fn turn(&mut self, until_ns: u64) -> anyhow::Result<()>;
+    fn tally(&mut self) -> &mut Tally;
+    /// What of all that was published somebody has not been given; `last` says the number of a topic's newest.
+    fn first_behind(&self, last: &dyn Fn(u32) -> u64) -> Option<Violation>;
+    /// It did not arrive in time.
+    fn give_up(&mut self, violation: Violation, last: &dyn Fn(u32) -> u64) -> anyhow::Result<()>;
+}
+
 /// Everything that is read twice, at both ends of the window.
 struct Reading {
     at_ns: u64,
@@ -87,7 +99,7 @@ impl Reading {
     fn take(target: &Target, tally: &Tally) -> anyhow::Result<Reading> {
         Ok(Reading {
             counters: target.counters()?,
-            server: CpuTimes::of(target.pid())?,
+            server: CpuTimes::of_tree(target.pid())?,
             client: CpuTimes::of(std::process::id())?,
             at_ns: now_ns(),
             deliveries: tally.deliveries,
@@ -112,11 +124,26 @@ pub fn run(
     name_thread(c"subscribers");
     let target = Target::start(kind, setting, workload.subscribers)?;
     publisher::give_birth(workload, target.address)?;
-    let resident_before = resident_bytes(target.pid())?;
-    let mut fleet = Fleet::open(workload, transport, target.address, 0, |whole| {
-        live.show(|| format!("{whole} of {} subscribers are open", workload.subscribers));
-    })?;
-    let resident = resident_bytes(target.pid())?;
+    let label = (kind.to_string(), transport.to_string());
+    let publish = |schedule, progress: &Progress| publisher::publish(workload, schedule, target.address, progress);
+    let open = || Fleet::open(workload, transport, target.address, 0, |whole| live.show_open(whole, workload));
+    let measurement = measure(workload, label, &target, &live, open, publish)?;
+    target.stop()?;
+    Ok(measurement)
+}
+
+/// Measures a target that runs. `label`: what is measured, and over which transport.
+pub(crate) fn measure<S: Subscribers>(
+    workload: &Workload,
+    (target_name, transport): (String, String),
+    target: &Target,
+    live: &Live,
+    open: impl FnOnce() -> anyhow::Result<S>,
+    publish: impl FnOnce(Schedule, &Progress) -> anyhow::Result<()> + Send,
+) -> anyhow::Result<Measurement> {
+    let resident_before = resident_bytes_of_tree(target.pid())?;
+    let mut subscribers = open()?;
+    let resident = resident_bytes_of_tree(target.pid())?;
     let schedule = Schedule {
         start_ns: now_ns() + LEAD_NS,
         rate: workload.rate,
@@ -124,16 +151,18 @@ pub fn run(
         messages: workload.messages(),
     };
     let progress = Progress::default();
-    let outcome = publishing_beside(workload, schedule, target.address, &progress, || {
-        observe(workload, schedule, &target, &mut fleet, &progress, &live)
-    });
+    let outcome = beside(
+        &progress,
+        || publish(schedule, &progress),
+        || observe(workload, schedule, target, &mut subscribers, &progress, live),
+    );
     live.clear();
     let Window { before, after, samples } = outcome?;
-    let tally = std::mem::take(&mut fleet.tally);
-    drop(fleet);
+    let tally = std::mem::take(subscribers.tally());
+    drop(subscribers);
     let counters = after.counters.zip(before.counters).map(|(after, before)| after.since(&before));
-    let measurement = Measurement {
-        target: kind,
+    Ok(Measurement {
+        target: target_name,
         transport,
         window_ns: after.at_ns - before.at_ns,
         deliveries: after.deliveries - before.deliveries,
@@ -149,9 +178,7 @@ pub fn run(
         published: progress.sent.load(Ordering::Relaxed),
         late: progress.late.load(Ordering::Relaxed),
         latest_ns: progress.latest_ns.load(Ordering::Relaxed),
-    };
-    target.stop()?;
-    Ok(measurement)
+    })
 }
 
 /// Publishes on a thread of its own while `observe` runs.
@@ -162,10 +189,18 @@ pub(crate) fn publishing_beside<T>(
     progress: &Progress,
     observe: impl FnOnce() -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
+    beside(progress, || publisher::publish(workload, schedule, target, progress), observe)
+}
+
+fn beside<T>(
+    progress: &Progress,
+    publish: impl FnOnce() -> anyhow::Result<()> + Send,
+    observe: impl FnOnce() -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     std::thread::scope(|scope| {
         let publishing = std::thread::Builder::new()
             .name("publisher".into())
-            .spawn_scoped(scope, || publisher::publish(workload, schedule, target, progress))
+            .spawn_scoped(scope, publish)
             .context("the publisher's thread")?;
         let outcome = observe();
         progress.stop.store(true, Ordering::Relaxed);
@@ -185,36 +220,37 @@ struct Window {
     samples: Vec<Sample>,
 }
 
-/// Runs the fleet until all has arrived.
+/// Runs the subscribers until all has arrived.
 fn observe(
     workload: &Workload,
     schedule: Schedule,
     target: &Target,
-    fleet: &mut Fleet,
+    subscribers: &mut impl Subscribers,
     progress: &Progress,
     live: &Live,
 ) -> anyhow::Result<Window> {
     let start_ns = schedule.start_ns + workload.warmup * SECOND_NS;
     let end_ns = schedule.end_ns();
-    fleet.tally.timed_from_ns = start_ns;
-    live.run_until(start_ns, fleet, progress)?;
-    let before = Reading::take(target, &fleet.tally)?;
-    let mut course = Course::begin(before.at_ns, &fleet.tally, &before.server, &before.client);
+    subscribers.tally().timed_from_ns = start_ns;
+    live.run_until(start_ns, subscribers, progress)?;
+    let before = Reading::take(target, subscribers.tally())?;
+    let mut course = Course::begin(before.at_ns, subscribers.tally(), &before.server, &before.client);
     for second in 1..workload.seconds {
-        live.run_until(start_ns + second * course::LOOK_NS, fleet, progress)?;
-        let (server, client) = (CpuTimes::of(target.pid())?, CpuTimes::of(std::process::id())?);
-        course.look(now_ns(), &fleet.tally, &server, &client);
+        live.run_until(start_ns + second * course::LOOK_NS, subscribers, progress)?;
+        let (server, client) = (CpuTimes::of_tree(target.pid())?, CpuTimes::of(std::process::id())?);
+        course.look(now_ns(), subscribers.tally(), &server, &client);
     }
-    live.run_until(end_ns, fleet, progress)?;
-    let after = Reading::take(target, &fleet.tally)?;
-    course.look(after.at_ns, &fleet.tally, &after.server, &after.client);
+    live.run_until(end_ns, subscribers, progress)?;
+    let after = Reading::take(target, subscribers.tally())?;
+    course.look(after.at_ns, subscribers.tally(), &after.server, &after.client);
     let last = |topic| workload.messages_of(topic);
     let deadline = now_ns() + DRAIN_TIME_NS;
-    while let Some(violation) = fleet.first_behind(last) {
+    while let Some(violation) = subscribers.first_behind(&last) {
         if now_ns() > deadline {
-            return Err(violation.into());
+            subscribers.give_up(violation, &last)?;
+            break;
         }
-        fleet.turn(now_ns() + LOOK_NS)?;
+        subscribers.turn(now_ns() + LOOK_NS)?;
     }
     Ok(Window { before, after, samples: course.samples })
 }
@@ -242,23 +278,32 @@ impl Live {
         }
     }
 
-    /// Runs the fleet until `until_ns`, with a word each second.
-    pub(crate) fn run_until(&self, until_ns: u64, fleet: &mut Fleet, progress: &Progress) -> anyhow::Result<()> {
-        let (mut shown_ns, mut shown) = (now_ns(), fleet.tally.deliveries);
+    pub(crate) fn show_open(&self, open: usize, workload: &Workload) {
+        self.show(|| format!("{open} of {} subscribers are open", workload.subscribers));
+    }
+
+    /// Runs the subscribers until `until_ns`, with a word each second.
+    pub(crate) fn run_until(
+        &self,
+        until_ns: u64,
+        subscribers: &mut impl Subscribers,
+        progress: &Progress,
+    ) -> anyhow::Result<()> {
+        let (mut shown_ns, mut shown) = (now_ns(), subscribers.tally().deliveries);
         loop {
             let now = now_ns();
             if now >= until_ns {
                 return Ok(());
             }
             if now >= shown_ns + SECOND_NS {
-                let deliveries = fleet.tally.deliveries;
+                let deliveries = subscribers.tally().deliveries;
                 let per_second = (deliveries - shown) as f64 * SECOND_NS as f64 / (now - shown_ns) as f64;
                 let (sent, late) = (progress.sent.load(Ordering::Relaxed), progress.late.load(Ordering::Relaxed));
                 let left = (until_ns - now) / SECOND_NS;
                 self.show(|| format!("{sent} published ({late} late), {per_second:.0} deliveries/s, {left} s to go"));
                 (shown_ns, shown) = (now, deliveries);
             }
-            fleet.turn(until_ns.min(now + LOOK_NS))?;
+            subscribers.turn(until_ns.min(now + LOOK_NS))?;
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::clock::{MILLISECOND_NS, SECOND_NS, now_ns, wait_until};
 use crate::payload::{Stamp, number, write_line};
-use crate::workload::Workload;
+use crate::workload::{Kind, Workload};
 use anyhow::{Context, bail, ensure};
 use memchr::memmem;
 use std::io::{Read, Write};
@@ -57,7 +57,7 @@ impl Stream {
     }
 
     /// Ends the body. Returns how many lines the target says that it accepted.
-    pub(crate) fn finish(mut self) -> anyhow::Result<u64> {
+    pub(crate) fn finish(&mut self) -> anyhow::Result<u64> {
         self.socket.write_all(b"0\r\n\r\n").context("the end of publishing")?;
         let mut answer = Vec::new();
         let mut buffer = [0; 16 * 1024];
@@ -118,6 +118,44 @@ impl Schedule {
     }
 }
 
+/// The way into a target: how a message is written down, and where what was written goes.
+pub trait Inlet {
+    /// Appends one message of topic number `topic`.
+    fn write(&mut self, topic: usize, stamp: Stamp, out: &mut Vec<u8>);
+    fn send(&mut self, written: &[u8]) -> anyhow::Result<()>;
+    /// The end. Returns how many messages the target says that it accepted.
+    fn finish(&mut self) -> anyhow::Result<u64>;
+}
+
+/// Publish lines of protocol v1, in one endless request.
+struct Lines {
+    kind: Kind,
+    names: Vec<String>,
+    data_bytes: usize,
+    stream: Stream,
+}
+
+impl Lines {
+    fn open(workload: &Workload, target: SocketAddrV4) -> anyhow::Result<Lines> {
+        let names = (0..workload.topics).map(|topic| workload.topic(topic)).collect();
+        Ok(Lines { kind: workload.kind, names, data_bytes: workload.data_bytes, stream: Stream::open(target)? })
+    }
+}
+
+impl Inlet for Lines {
+    fn write(&mut self, topic: usize, stamp: Stamp, out: &mut Vec<u8>) {
+        write_line(self.kind, &self.names[topic], stamp, self.data_bytes, out);
+    }
+
+    fn send(&mut self, written: &[u8]) -> anyhow::Result<()> {
+        self.stream.send(written)
+    }
+
+    fn finish(&mut self) -> anyhow::Result<u64> {
+        self.stream.finish()
+    }
+}
+
 /// How far the publisher is, for who looks on, and the way to stop it.
 #[derive(Debug, Default)]
 pub struct Progress {
@@ -134,10 +172,21 @@ pub fn publish(
     target: SocketAddrV4,
     progress: &Progress,
 ) -> anyhow::Result<()> {
+    let accepted = publish_through(&mut Lines::open(workload, target)?, workload.topics, schedule, progress)?;
+    let sent = progress.sent.load(Ordering::Relaxed);
+    ensure!(accepted == sent, "the target accepted {accepted} of {sent} messages");
+    Ok(())
+}
+
+/// Publishes by `schedule`, on the calling thread. Returns how many messages the target says that it accepted.
+pub fn publish_through(
+    inlet: &mut dyn Inlet,
+    topics: usize,
+    schedule: Schedule,
+    progress: &Progress,
+) -> anyhow::Result<u64> {
     // Without it the kernel gathers wake-ups within 50 µs.
     let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
-    let names: Vec<String> = (0..workload.topics).map(|topic| workload.topic(topic)).collect();
-    let mut stream = Stream::open(target)?;
     let mut lines = Vec::with_capacity(CHUNK_BYTES_MAX);
     let mut next = 0;
     while next < schedule.messages && !progress.stop.load(Ordering::Relaxed) {
@@ -146,20 +195,18 @@ pub fn publish(
         lines.clear();
         while next < schedule.messages && schedule.due_ns(next) <= now && lines.len() < CHUNK_BYTES_MAX {
             let due = schedule.due_ns(next);
-            let topic = (next % names.len() as u64) as usize;
-            let stamp = Stamp { k: 2 + next / names.len() as u64, sent_ns: due };
-            write_line(workload.kind, &names[topic], stamp, workload.data_bytes, &mut lines);
+            let topic = (next % topics as u64) as usize;
+            let stamp = Stamp { k: 2 + next / topics as u64, sent_ns: due };
+            inlet.write(topic, stamp, &mut lines);
             note_lateness(progress, now - due);
             next += 1;
         }
-        stream.send(&lines)?;
+        inlet.send(&lines)?;
         progress.sent.store(next, Ordering::Relaxed);
     }
     // The measurement ends before this thread does, whose CPU time is part of it.
     wait_until(schedule.end_ns() + LINGER_NS);
-    let accepted = stream.finish()?;
-    ensure!(accepted == next, "the target accepted {accepted} of {next} messages");
-    Ok(())
+    inlet.finish()
 }
 
 fn note_lateness(progress: &Progress, late_ns: u64) {

@@ -2,7 +2,6 @@
 
 use crate::course::{Sample, distribution};
 use crate::measure::Measurement;
-use crate::target::TargetKind;
 use crate::target::process::ThreadTime;
 use crate::workload::{Transport, Workload};
 use hdrhistogram::Histogram;
@@ -19,8 +18,9 @@ const WAITED_SHARE_MAX: f64 = 0.15;
 /// One run, reduced to what is told of it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    pub target: TargetKind,
-    pub transport: Transport,
+    /// `fanwire`, `floor`, or a peer's name.
+    pub target: String,
+    pub transport: String,
     pub workload: Workload,
     pub seconds: f64,
     pub published: u64,
@@ -93,8 +93,8 @@ impl Report {
         };
         let counters = measured.counters;
         Report {
-            target: measured.target,
-            transport: measured.transport,
+            target: measured.target.clone(),
+            transport: measured.transport.clone(),
             workload: workload.clone(),
             seconds,
             published: measured.published,
@@ -283,7 +283,7 @@ impl Comparison {
             let threads: Vec<String> = shown.map(told).collect();
             let Latency { p50, p99, .. } = report.latency_ms;
             let writes = report.writes_per_delivery.unwrap_or(1.0);
-            let (target, cpu, threads) = (report.target.to_string(), report.cpu_us_per_delivery, threads.join(", "));
+            let (target, cpu, threads) = (&report.target, report.cpu_us_per_delivery, threads.join(", "));
             let _ = writeln!(out, "  {target:<8} {cpu:.2} · {threads} · {writes:.2} · {p50:.2} / {p99:.2}");
             for warning in &report.warnings {
                 let _ = writeln!(out, "           warning: {warning}");

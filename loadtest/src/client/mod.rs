@@ -8,6 +8,7 @@ pub mod tally;
 pub mod websocket;
 
 use crate::clock::{SECOND_NS, now_ns, timespec};
+use crate::measure::Subscribers;
 use crate::payload::StampFinder;
 use crate::workload::{Transport, Workload};
 use anyhow::{Context, bail};
@@ -123,25 +124,6 @@ impl Fleet {
         Ok(())
     }
 
-    /// Waits until something is readable, at most until `until_ns`, and takes it.
-    pub fn turn(&mut self, until_ns: u64) -> anyhow::Result<()> {
-        let left = timespec(until_ns.saturating_sub(now_ns()));
-        self.events.clear();
-        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&left)) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(error).context("epoll"),
-        }
-        for index in 0..self.events.len() {
-            let number = self.events[index].data.u64() as usize;
-            let outcome = match self.members[number].connection.phase {
-                Phase::Connecting => self.ask(number),
-                _ => self.read(number),
-            };
-            outcome.map_err(|breach| Violation { connection: number, breach })?;
-        }
-        Ok(())
-    }
-
     /// The socket is connected: sends the request.
     fn ask(&mut self, number: usize) -> Result<(), Breach> {
         let connection = &mut self.members[number].connection;
@@ -227,13 +209,40 @@ impl Fleet {
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
+}
 
-    /// What of all that was published some connection has not been given; `last` says the number of a topic's newest.
-    pub fn first_behind(&self, last: impl Fn(u32) -> u64) -> Option<Violation> {
+impl Subscribers for Fleet {
+    fn turn(&mut self, until_ns: u64) -> anyhow::Result<()> {
+        let left = timespec(until_ns.saturating_sub(now_ns()));
+        self.events.clear();
+        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&left)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error).context("epoll"),
+        }
+        for index in 0..self.events.len() {
+            let number = self.events[index].data.u64() as usize;
+            let outcome = match self.members[number].connection.phase {
+                Phase::Connecting => self.ask(number),
+                _ => self.read(number),
+            };
+            outcome.map_err(|breach| Violation { connection: number, breach })?;
+        }
+        Ok(())
+    }
+
+    fn tally(&mut self) -> &mut Tally {
+        &mut self.tally
+    }
+
+    fn first_behind(&self, last: &dyn Fn(u32) -> u64) -> Option<Violation> {
         let open = self.members.iter().enumerate().filter(|(_, member)| !member.ended);
         open.map(|(number, member)| (number, &member.connection.listener)).find_map(|(connection, ledger)| {
-            let breach = ledger.first_behind(&last)?;
+            let breach = ledger.first_behind(last)?;
             Some(Violation { connection, breach })
         })
+    }
+
+    fn give_up(&mut self, violation: Violation, _last: &dyn Fn(u32) -> u64) -> anyhow::Result<()> {
+        Err(violation.into())
     }
 }

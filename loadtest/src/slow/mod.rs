@@ -8,7 +8,7 @@ pub mod report;
 
 use crate::client::Fleet;
 use crate::clock::{SECOND_NS, now_ns};
-use crate::measure::{DRAIN_TIME_NS, LEAD_NS, LOOK_NS, Live, publishing_beside};
+use crate::measure::{DRAIN_TIME_NS, LEAD_NS, LOOK_NS, Live, Subscribers, publishing_beside};
 use crate::publisher::{self, Progress, Schedule};
 use crate::report::Latency;
 use crate::target::counters::{Page, ask};
@@ -276,7 +276,7 @@ impl Trial<'_> {
         loop {
             let open = (0..self.load.slow).find(|&number| ends && !self.fleet.has_ended(number));
             // Of who is to be ended only its end is awaited.
-            let behind = self.fleet.first_behind(|topic| workload.messages_of(topic));
+            let behind = self.fleet.first_behind(&|topic| workload.messages_of(topic));
             let behind = behind.filter(|violation| !ends || violation.connection >= self.load.slow);
             match (behind, open) {
                 (None, None) => return Ok(()),
