@@ -30,7 +30,7 @@ pub enum Command {
     Births(births::BirthsArgs),
     /// Memory of connections that do nothing, item by item.
     Idle(idle::IdleArgs),
-    /// FLOOR-A: one send(2) per subscriber and message, and nothing else.
+    /// A floor program: bytes to subscribers, and nothing else.
     Floor(floor::FloorArgs),
     /// Starts a program on one CPU, ended together with its parent.
     #[command(hide = true)]

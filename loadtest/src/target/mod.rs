@@ -1,8 +1,11 @@
 //! The target: a gateway or a floor program, as a child process of ours on a CPU of its own.
 
 pub mod counters;
+pub mod instructions;
+pub mod kernel;
 pub mod process;
 
+use crate::floor::FloorKind;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use counters::Counters;
@@ -47,6 +50,12 @@ pub struct Setting {
     /// The gateway's binary; by default `fanwire` beside this program
     #[arg(long, value_name = "PATH")]
     pub gateway_bin: Option<PathBuf>,
+    /// Which floor is started, where one is
+    #[arg(long, value_enum, default_value_t)]
+    pub floor: FloorKind,
+    /// Milliseconds for which the coalescing floor gathers; 0: what one turn of its loop reads
+    #[arg(long, default_value_t = 0, value_name = "MS")]
+    pub floor_tick_ms: u64,
     /// CPU of the target
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub server_cpu: usize,
@@ -92,7 +101,8 @@ impl Target {
             TargetKind::Fanwire => Target::gateway(setting, &Plan::plain(subscribers)),
             TargetKind::Floor => {
                 let this = own_program()?;
-                let arguments = ["floor", "--listen", "127.0.0.1:0"].map(OsString::from);
+                let (kind, tick_ms) = (setting.floor.to_string(), setting.floor_tick_ms.to_string());
+                let arguments = ["floor", "--kind", &kind, "--tick-ms", &tick_ms].map(OsString::from);
                 let (target, _) = Target::launch(setting, this.into(), &arguments, None)?;
                 Ok(target)
             }
