@@ -1,6 +1,7 @@
 //! What a measurement says, as a table for people and as JSON for programs.
 
 use crate::course::{Sample, distribution};
+use crate::machine::Machine;
 use crate::measure::Measurement;
 use crate::target::process::ThreadTime;
 use crate::workload::{Transport, Workload};
@@ -22,6 +23,7 @@ pub struct Report {
     pub target: String,
     pub transport: String,
     pub workload: Workload,
+    pub machine: Machine,
     pub seconds: f64,
     pub published: u64,
     pub late: u64,
@@ -96,6 +98,7 @@ impl Report {
             target: measured.target.clone(),
             transport: measured.transport.clone(),
             workload: workload.clone(),
+            machine: Machine::here(),
             seconds,
             published: measured.published,
             late: measured.late,

@@ -2,9 +2,11 @@
 
 mod births;
 mod compare;
+mod diff;
 mod floor;
 mod idle;
 mod launch;
+mod report;
 mod run;
 mod slow;
 mod soak;
@@ -22,6 +24,10 @@ pub enum Command {
     Run(run::RunArgs),
     /// Runs of the floor and the gateway in turn, and the ratio of their costs.
     Compare(compare::CompareArgs),
+    /// Reports as one page of HTML, with plots.
+    Report(report::ReportArgs),
+    /// Two reports side by side, figure by figure.
+    Diff(diff::DiffArgs),
     /// SLOW-ALONE: subscribers that stop reading, or a shard that does nothing, and what the others feel of it.
     Slow(slow::SlowArgs),
     /// A crowd that comes and goes, feeds that break, topics that are born and retired, for an hour; and the verdict.
@@ -41,6 +47,8 @@ pub fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Run(args) => run::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Slow(args) => slow::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Births(args) => births::run(&args),

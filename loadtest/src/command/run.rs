@@ -1,8 +1,10 @@
 //! `fanwire-loadtest run`: one measurement, and the proof that goes with it.
 
 use super::{save, say};
+use crate::html;
 use crate::measure;
 use crate::report::Report;
+use crate::results;
 use crate::target::{Setting, TargetKind};
 use crate::workload::{Transport, Workload};
 use anyhow::ensure;
@@ -26,6 +28,9 @@ pub struct RunArgs {
     /// Writes the report as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Writes the report as a page of HTML
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 pub fn run(args: &RunArgs) -> anyhow::Result<()> {
@@ -34,6 +39,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     say(&report.table())?;
     if let Some(path) = &args.json {
         save(path, &report)?;
+    }
+    if let Some(path) = &args.html {
+        html::write(path, &format!("{} {}", report.target, report.transport), &results::of(&report)?)?;
     }
     ensure!(!args.no_lag || report.lags == 0, "{} lags: a subscriber fell behind and was given snapshots", report.lags);
     Ok(())
