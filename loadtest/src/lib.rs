@@ -17,6 +17,7 @@ pub mod idle;
 pub mod machine;
 pub mod measure;
 pub mod payload;
+pub mod peer;
 pub mod publisher;
 pub mod report;
 pub mod results;

@@ -117,11 +117,7 @@ pub fn run(
 ) -> anyhow::Result<Measurement> {
     workload.validate()?;
     let live = Live::new(format!("{kind} {transport}"));
-    // Before the target starts: it pins itself, but must not start on our CPU.
-    if !pin(setting.client_cpu) {
-        eprintln!("warning: CPU {} is not to be had; nothing is pinned", setting.client_cpu);
-    }
-    name_thread(c"subscribers");
+    take_client_cpu(setting);
     let target = Target::start(kind, setting, workload.subscribers)?;
     publisher::give_birth(workload, target.address)?;
     let label = (kind.to_string(), transport.to_string());
@@ -130,6 +126,14 @@ pub fn run(
     let measurement = measure(workload, label, &target, &live, open, publish)?;
     target.stop()?;
     Ok(measurement)
+}
+
+/// For the subscribers. Before the target starts: it pins itself, but must not start on our CPU.
+pub(crate) fn take_client_cpu(setting: &Setting) {
+    if !pin(setting.client_cpu) {
+        eprintln!("warning: CPU {} is not to be had; nothing is pinned", setting.client_cpu);
+    }
+    name_thread(c"subscribers");
 }
 
 /// Measures a target that runs. `label`: what is measured, and over which transport.

@@ -29,7 +29,7 @@ const BIRTHS_AT_ONCE: usize = 256;
 
 /// A `POST /v1/publish` whose body has not ended.
 #[derive(Debug)]
-pub(crate) struct Stream {
+pub struct Stream {
     socket: TcpStream,
     chunk: Vec<u8>,
 }

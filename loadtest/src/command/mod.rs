@@ -6,6 +6,7 @@ mod diff;
 mod floor;
 mod idle;
 mod launch;
+mod peers;
 mod report;
 mod run;
 mod slow;
@@ -24,6 +25,8 @@ pub enum Command {
     Run(run::RunArgs),
     /// Runs of the floor and the gateway in turn, and the ratio of their costs.
     Compare(compare::CompareArgs),
+    /// Floor, gateway and other systems in turn, over and over, into a folder of raw data with a page and a report.
+    Peers(peers::PeersArgs),
     /// Reports as one page of HTML, with plots.
     Report(report::ReportArgs),
     /// Two reports side by side, figure by figure.
@@ -47,6 +50,7 @@ pub fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Run(args) => run::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Peers(args) => peers::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Slow(args) => slow::run(&args),
