@@ -7,8 +7,9 @@ SHELL := bash
 SEEDS ?= 100000
 MINUTES ?= 60
 SOCKET_SEEDS ?= 500
+PAIRS ?= 3
 
-.PHONY: help run simulate test test-web test-rust test-browser lint lint-rust lint-web fmt bench load slow soak births fuzz loom race web clean
+.PHONY: help run simulate test test-web test-rust test-browser lint lint-rust lint-web fmt bench load load-peers slow soak births fuzz loom race web clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +58,11 @@ load: ## a minute of 1,000 subscribers, every event proven; then CPU per deliver
 	cargo build --release -p fanwire -p fanwire-loadtest
 	target/release/fanwire-loadtest run --subscribers 1000 --topics 1 --per-subscriber 1 --rate 100 --seconds 60 --no-lag
 	target/release/fanwire-loadtest compare --pairs 3 --seconds 5 --transport websocket --transport sse
+
+load-peers: ## floor, Fanwire, nchan, NATS, ws, Socket.IO and Pushpin in turn, into loadtest/results/<date>/peers (PAIRS=3; about 15 minutes)
+	cargo build --release -p fanwire -p fanwire-loadtest
+	loadtest/peers/install.sh
+	target/release/fanwire-loadtest peers --workload w1,w2 --pairs $(PAIRS) --out loadtest/results/$$(date +%F)/peers
 
 slow: ## SLOW-ALONE: one slow subscriber, half of them slow, a shard that does nothing; what the others feel (25 minutes)
 	cargo build --release -p fanwire -p fanwire-loadtest
