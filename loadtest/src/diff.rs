@@ -114,10 +114,10 @@ impl Figure {
     }
 }
 
-/// Three or more digits, as many as it takes.
+/// Whole numbers as they are, others with three digits or more.
 fn shown(value: f64) -> String {
     match value.abs() {
-        0.0 => "0".to_owned(),
+        whole if whole.fract() == 0.0 => format!("{value:.0}"),
         ..10.0 => format!("{value:.3}"),
         ..1_000.0 => format!("{value:.1}"),
         _ => format!("{value:.0}"),
@@ -153,9 +153,9 @@ mod tests {
         let text = diff(&[run("fanwire", 5.0)], &[after]);
         let line =
             |name: &str| text.lines().find(|line| line.contains(name)).unwrap().split_whitespace().collect::<Vec<_>>();
-        assert_eq!(line("CPU per delivery")[4..], ["5.000", "4.000", "0.80", "better"]);
+        assert_eq!(line("CPU per delivery")[4..], ["5", "4", "0.80", "better"]);
         assert_eq!(line("per CPU second")[4..], ["200000", "250000", "1.25", "better"]);
-        assert_eq!(line("p99 ms")[3..], ["3.000", "3.100", "1.03"]);
+        assert_eq!(line("p99 ms")[3..], ["3", "3.100", "1.03"]);
         assert_eq!(line("lost")[1..], ["0", "7", "worse"]);
         assert_eq!(line("p50 ms")[3..], ["1.500", "1.500", "same"]);
         assert!(!text.contains("warning") && !text.contains("writes"), "{text}");

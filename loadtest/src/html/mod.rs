@@ -137,7 +137,7 @@ mod tests {
     fn names_are_escaped() {
         let page = page("t", &fixture());
         assert!(page.contains("&lt;b&gt;&quot;peer&quot; &amp; &#39;co&#39;&lt;/script&gt; websocket"));
-        assert!(!page.contains("<b>") && page.contains("a &lt; b"));
+        assert!(!page.contains("<b>&quot;") && !page.contains("<b>\"") && page.contains("a &lt; b"));
         assert_eq!(page.matches("</script>").count(), 1 + page.matches("<script type=\"application/json\"").count());
     }
 
