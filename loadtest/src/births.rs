@@ -4,13 +4,14 @@
 //! not what was thrown at it.
 
 use crate::clock::{MILLISECOND_NS, SECOND_NS, now_ns};
-use crate::crowd::guest::{Habit, Way};
+use crate::crowd::guest::Habit;
 use crate::crowd::{Crowd, Manners};
+use crate::measure::pin_clients;
 use crate::payload::write_retirement;
 use crate::publisher::Stream;
 use crate::soak::publish::{LIVES, life, write_birth};
 use crate::soak::samples::{Sample, Sampler, growth};
-use crate::target::process::{name_thread, pin};
+use crate::target::process::name_thread;
 use crate::target::{Plan, Setting, Target};
 use crate::workload::Transport;
 use anyhow::{Context, bail, ensure};
@@ -75,13 +76,11 @@ struct Board {
 pub fn run(load: &BirthsLoad, setting: &Setting, mut tell: impl FnMut(&str)) -> anyhow::Result<BirthsReport> {
     ensure!(load.count > load.alive && load.alive > 0, "--alive is fewer than --count");
     ensure!((1..=50).contains(&load.readers), "--readers is 1 to 50");
-    if !pin(setting.client_cpu) {
-        eprintln!("warning: CPU {} is not to be had; nothing is pinned", setting.client_cpu);
-    }
+    pin_clients(setting.client_cpu);
     name_thread(c"readers");
     let limits = "log_bytes_max = 33554432\npending_entries_max = 8192";
     let target = Target::gateway(setting, &Plan::serving("shards = 1\npage = false", limits))?;
-    let mut crowd = Crowd::new(target.address, Manners { life_ms: 0, stall_ms: 0, long_stall_ms: 0, seed: 1 })?;
+    let mut crowd = Crowd::new(target.address, Manners::default())?;
     let transports = [Transport::Websocket, Transport::Sse].into_iter().cycle().take(load.readers);
     let readers: Vec<usize> = transports.map(|transport| crowd.add(reader(transport), now_ns())).collect();
     let deadline = now_ns() + STALL_NS;
@@ -105,8 +104,8 @@ pub fn run(load: &BirthsLoad, setting: &Setting, mut tell: impl FnMut(&str)) -> 
 }
 
 fn reader(transport: Transport) -> Habit {
-    let (topics, exact, ways) = (LIVES.to_owned(), Vec::new(), vec![Way::Stream(transport)]);
-    Habit { topics, exact, ways, stalls: false, roams: false }
+    let (topics, exact, transports) = (LIVES.to_owned(), Vec::new(), vec![transport]);
+    Habit { topics, exact, transports, stalls: false, roams: false }
 }
 
 /// Births and retirements in chunks, each ahead of the readers by a little only.

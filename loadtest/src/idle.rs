@@ -4,10 +4,11 @@
 //! The gateway sends no heartbeats meanwhile, and the clients read nothing but what answers them.
 
 use crate::clock::{MILLISECOND_NS, SECOND_NS, now_ns, wait_until};
+use crate::measure::pin_clients;
 use crate::payload::{Stamp, write_line};
 use crate::publisher::Stream;
 use crate::target::counters::ask;
-use crate::target::process::{pin, resident_bytes};
+use crate::target::process::resident_bytes;
 use crate::target::{Plan, Setting, Target};
 use crate::workload::{Kind, Transport};
 use anyhow::{Context, bail, ensure};
@@ -75,9 +76,8 @@ pub struct IdleReport {
 
 pub fn run(load: &IdleLoad, setting: &Setting) -> anyhow::Result<IdleReport> {
     ensure!((1..=19_000).contains(&load.subscribers), "--subscribers is 1 to 19000");
-    if !pin(setting.client_cpu) {
-        eprintln!("warning: CPU {} is not to be had; nothing is pinned", setting.client_cpu);
-    }
+    ensure!(load.transport.is_stream(), "--transport is websocket or sse: a poll is not idle");
+    pin_clients(setting.client_cpu);
     let server = "shards = 1\nheartbeat_ms = 600000\ntest_hooks = true\npage = false\ndrain_s = 1";
     let room = format!("connections_max = {}", load.subscribers + FIRST + 100);
     let target = Target::gateway(setting, &Plan::serving(server, &room))?;
@@ -138,7 +138,7 @@ impl Client {
         let mut client = Client { stream, heard: Vec::new() };
         let (request, until) = match transport {
             Transport::Websocket => (crate::client::websocket::request(""), r#""t":"hello""#),
-            Transport::Sse => (crate::client::sse::request(TOPIC), r#""t":"at""#),
+            _ => (crate::client::sse::request(TOPIC), r#""t":"at""#),
         };
         // A query without a name is none.
         client.stream.write_all(request.replace("?topics= ", " ").as_bytes())?;

@@ -1,5 +1,6 @@
 //! What the publisher puts into a message, and how a client finds it again: `k` counts the messages of a topic, `sent`
-//! is when it was due (monotonic ns), `pad` makes up the size and differs from one message to the next.
+//! is when it was due (monotonic ns), `pad` makes up the size and differs from one message to the next. A patch also sets
+//! one of a few fields and removes another, so that a state is more than its last patch.
 //!
 //! `k` proves what the gateway's own numbers cannot: that they were not given out over a hole.
 
@@ -21,7 +22,7 @@ pub fn write_line(kind: Kind, topic: &str, stamp: Stamp, data_bytes: usize, out:
     };
     // Writing to a Vec cannot fail.
     let _ = write!(out, r#"{{"topic":"{topic}","{change}":"#);
-    write_data(stamp, data_bytes, out);
+    write_data(kind, stamp, data_bytes, out);
     out.extend_from_slice(b"}\n");
 }
 
@@ -31,9 +32,22 @@ pub fn write_retirement(topic: &str, out: &mut Vec<u8>) {
     let _ = writeln!(out, r#"{{"topic":"{topic}","retire":true}}"#);
 }
 
-fn write_data(Stamp { k, sent_ns }: Stamp, data_bytes: usize, out: &mut Vec<u8>) {
+/// Fields of a state of which each patch sets one, and removes the one that was set three patches before.
+const FIELDS: u64 = 5;
+const FIELDS_HELD: u64 = 3;
+
+fn write_data(kind: Kind, Stamp { k, sent_ns }: Stamp, data_bytes: usize, out: &mut Vec<u8>) {
     let start = out.len();
-    let _ = write!(out, r#"{{"k":{k},"sent":{sent_ns},"pad":""#);
+    let _ = write!(out, r#"{{"k":{k},"sent":{sent_ns},"#);
+    if kind == Kind::State {
+        let (set, value) = (k % FIELDS, k % 1_000);
+        let _ = write!(out, r#""f{set}":{value},"#);
+        // What no patch has set needs no removal.
+        if k > FIELDS_HELD {
+            let _ = write!(out, r#""f{}":null,"#, (k - FIELDS_HELD) % FIELDS);
+        }
+    }
+    out.extend_from_slice(br#""pad":""#);
     let pad = data_bytes.saturating_sub(out.len() - start + 2);
     let _ = write!(out, r#"{k:0>pad$}"}}"#);
 }

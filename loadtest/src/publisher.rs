@@ -101,20 +101,28 @@ pub fn give_birth(workload: &Workload, target: SocketAddrV4) -> anyhow::Result<(
 #[derive(Clone, Copy, Debug)]
 pub struct Schedule {
     pub start_ns: u64,
+    /// 0: no message is.
     pub rate: u64,
     pub burst: u64,
     pub messages: u64,
+    pub length_ns: u64,
 }
 
 impl Schedule {
-    pub fn due_ns(&self, message: u64) -> u64 {
-        let slot = message - message % self.burst;
-        self.start_ns + (u128::from(slot) * u128::from(SECOND_NS) / u128::from(self.rate)) as u64
+    /// Warm-up and window, from `start_ns`.
+    pub fn of(workload: &Workload, start_ns: u64) -> Schedule {
+        let Workload { rate, burst, .. } = *workload;
+        let length_ns = (workload.warmup + workload.seconds) * SECOND_NS;
+        Schedule { start_ns, rate, burst, messages: workload.messages(), length_ns }
     }
 
-    /// When the message after the last would be due.
+    pub fn due_ns(&self, message: u64) -> u64 {
+        let slot = message - message % self.burst;
+        self.start_ns + (u128::from(slot) * u128::from(SECOND_NS) / u128::from(self.rate.max(1))) as u64
+    }
+
     pub fn end_ns(&self) -> u64 {
-        self.due_ns(self.messages)
+        self.start_ns + self.length_ns
     }
 }
 
@@ -123,22 +131,23 @@ pub trait Inlet {
     /// Appends one message of topic number `topic`.
     fn write(&mut self, topic: usize, stamp: Stamp, out: &mut Vec<u8>);
     fn send(&mut self, written: &[u8]) -> anyhow::Result<()>;
-    /// The end. Returns how many messages the target says that it accepted.
-    fn finish(&mut self) -> anyhow::Result<u64>;
+    /// The end. All `sent` messages have to have been accepted.
+    fn finish(&mut self, sent: u64) -> anyhow::Result<()>;
 }
 
-/// Publish lines of protocol v1, in one endless request.
+/// Publish lines of protocol v1, in one endless request to each of several targets.
 struct Lines {
     kind: Kind,
     names: Vec<String>,
     data_bytes: usize,
-    stream: Stream,
+    streams: Vec<Stream>,
 }
 
 impl Lines {
-    fn open(workload: &Workload, target: SocketAddrV4) -> anyhow::Result<Lines> {
+    fn open(workload: &Workload, targets: &[SocketAddrV4]) -> anyhow::Result<Lines> {
         let names = (0..workload.topics).map(|topic| workload.topic(topic)).collect();
-        Ok(Lines { kind: workload.kind, names, data_bytes: workload.data_bytes, stream: Stream::open(target)? })
+        let streams = targets.iter().map(|&target| Stream::open(target)).collect::<anyhow::Result<_>>()?;
+        Ok(Lines { kind: workload.kind, names, data_bytes: workload.data_bytes, streams })
     }
 }
 
@@ -148,11 +157,15 @@ impl Inlet for Lines {
     }
 
     fn send(&mut self, written: &[u8]) -> anyhow::Result<()> {
-        self.stream.send(written)
+        self.streams.iter_mut().try_for_each(|stream| stream.send(written))
     }
 
-    fn finish(&mut self) -> anyhow::Result<u64> {
-        self.stream.finish()
+    fn finish(&mut self, sent: u64) -> anyhow::Result<()> {
+        for stream in &mut self.streams {
+            let accepted = stream.finish()?;
+            ensure!(accepted == sent, "the target accepted {accepted} of {sent} messages");
+        }
+        Ok(())
     }
 }
 
@@ -165,26 +178,23 @@ pub struct Progress {
     pub stop: AtomicBool,
 }
 
-/// Publishes by `schedule`, on the calling thread. Every line has to be accepted.
+/// Publishes by `schedule` to all targets alike, on the calling thread. Every line has to be accepted.
 pub fn publish(
     workload: &Workload,
     schedule: Schedule,
-    target: SocketAddrV4,
+    targets: &[SocketAddrV4],
     progress: &Progress,
 ) -> anyhow::Result<()> {
-    let accepted = publish_through(&mut Lines::open(workload, target)?, workload.topics, schedule, progress)?;
-    let sent = progress.sent.load(Ordering::Relaxed);
-    ensure!(accepted == sent, "the target accepted {accepted} of {sent} messages");
-    Ok(())
+    publish_through(&mut Lines::open(workload, targets)?, workload.topics, schedule, progress)
 }
 
-/// Publishes by `schedule`, on the calling thread. Returns how many messages the target says that it accepted.
+/// Publishes by `schedule`, on the calling thread.
 pub fn publish_through(
     inlet: &mut dyn Inlet,
     topics: usize,
     schedule: Schedule,
     progress: &Progress,
-) -> anyhow::Result<u64> {
+) -> anyhow::Result<()> {
     // Without it the kernel gathers wake-ups within 50 µs.
     let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
     let mut lines = Vec::with_capacity(CHUNK_BYTES_MAX);
@@ -206,7 +216,7 @@ pub fn publish_through(
     }
     // The measurement ends before this thread does, whose CPU time is part of it.
     wait_until(schedule.end_ns() + LINGER_NS);
-    inlet.finish()
+    inlet.finish(next)
 }
 
 fn note_lateness(progress: &Progress, late_ns: u64) {
@@ -222,7 +232,7 @@ mod tests {
 
     #[test]
     fn schedules() {
-        let even = Schedule { start_ns: 10, rate: 3, burst: 1, messages: 6 };
+        let even = Schedule { start_ns: 10, rate: 3, burst: 1, messages: 6, length_ns: 2 * SECOND_NS };
         assert_eq!((even.due_ns(0), even.due_ns(1), even.due_ns(3)), (10, 333_333_343, SECOND_NS + 10));
         assert_eq!(even.end_ns(), 2 * SECOND_NS + 10);
         let bursts = Schedule { burst: 10, rate: 100, ..even };

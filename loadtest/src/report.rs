@@ -1,13 +1,24 @@
 //! What a measurement says, as a table for people and as JSON for programs.
 
+mod comparison;
+mod group;
+mod table;
+
+pub use comparison::{Comparison, Ratio};
+pub use group::GroupReport;
+use table::percent;
+
 use crate::course::{Sample, distribution};
+use crate::floor::FloorKind;
 use crate::machine::Machine;
 use crate::measure::Measurement;
+use crate::roam::report::Roamed;
+use crate::target::TargetKind;
 use crate::target::process::ThreadTime;
 use crate::workload::{Transport, Workload};
 use hdrhistogram::Histogram;
 use serde::Serialize;
-use std::fmt::{self, Write};
+use std::fmt;
 
 /// Above this share of a CPU the clients are the bottleneck, and latencies are theirs.
 const CLIENT_SHARE_MAX: f64 = 0.85;
@@ -19,9 +30,13 @@ const WAITED_SHARE_MAX: f64 = 0.15;
 /// One run, reduced to what is told of it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// `fanwire`, `floor`, or a peer's name.
-    pub target: String,
-    pub transport: String,
+    pub target: TargetKind,
+    /// `None` of a gateway.
+    pub floor: Option<FloorKind>,
+    pub gateways: usize,
+    pub client_processes: usize,
+    /// Of the first group.
+    pub transport: Transport,
     pub workload: Workload,
     pub machine: Machine,
     pub seconds: f64,
@@ -31,7 +46,14 @@ pub struct Report {
     pub deliveries: u64,
     pub deliveries_per_second: f64,
     pub bytes_per_second: f64,
+    /// Of the server's threads and of ksoftirqd on their CPU.
     pub cpu_us_per_delivery: f64,
+    /// The part of ksoftirqd; `None` if it is not visible.
+    pub ksoftirqd_us_per_delivery: Option<f64>,
+    /// `None` where `perf stat` counts none: then `instructions_missing` says why.
+    pub kernel_instructions_per_delivery: Option<f64>,
+    pub user_instructions_per_delivery: Option<f64>,
+    pub instructions_missing: Option<String>,
     pub server_cpu_share: f64,
     pub server_waited_share: f64,
     pub server_threads: Vec<Thread>,
@@ -51,6 +73,15 @@ pub struct Report {
     pub lost: u64,
     pub resident_bytes: u64,
     pub resident_bytes_per_subscriber: f64,
+    /// The same at the end of the window.
+    pub resident_bytes_per_subscriber_at_end: f64,
+    /// While the subscribers were opened, each with its first snapshots.
+    pub connects_per_second: f64,
+    /// Subscribers that applied all they were told and were compared with the gateway's snapshots.
+    pub audited: usize,
+    pub groups: Vec<GroupReport>,
+    /// Who did more than listen.
+    pub roamed: Vec<Roamed>,
     pub client_cpu_share: f64,
     pub client_threads: Vec<Thread>,
     pub warnings: Vec<String>,
@@ -61,6 +92,18 @@ pub struct Thread {
     pub name: String,
     pub us_per_delivery: f64,
     pub cpu_share: f64,
+}
+
+impl Thread {
+    /// Those that ran in a window.
+    pub fn all(threads: &[ThreadTime], deliveries: u64, window_ns: u64) -> Vec<Thread> {
+        let told = |thread: &ThreadTime| Thread {
+            name: thread.name.clone(),
+            us_per_delivery: thread.run_ns as f64 / 1e3 / deliveries.max(1) as f64,
+            cpu_share: thread.run_ns as f64 / window_ns as f64,
+        };
+        threads.iter().filter(|thread| thread.run_ns > 0).map(told).collect()
+    }
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -85,18 +128,19 @@ impl Report {
     pub fn new(workload: &Workload, measured: &Measurement) -> Report {
         let seconds = measured.window_ns as f64 / 1e9;
         let deliveries = measured.deliveries.max(1) as f64;
-        let threads = |threads: &[ThreadTime]| -> Vec<Thread> {
-            let told = |thread: &ThreadTime| Thread {
-                name: thread.name.clone(),
-                us_per_delivery: thread.run_ns as f64 / 1e3 / deliveries,
-                cpu_share: thread.run_ns as f64 / measured.window_ns as f64,
-            };
-            threads.iter().filter(|thread| thread.run_ns > 0).map(told).collect()
-        };
-        let counters = measured.counters;
+        let threads = |threads| Thread::all(threads, measured.deliveries, measured.window_ns);
+        let Measurement { server, client, window_ns, late, published, .. } = measured;
+        let doubts = Doubts::new(client, server, *window_ns, *late, *published);
+        let (counters, tally) = (measured.counters, measured.tally());
+        let instructions = measured.instructions.as_ref().ok();
+        let per_delivery = measured.server_ns() as f64 / deliveries;
+        let groups = measured.groups.iter().zip(&measured.tallies);
         Report {
-            target: measured.target.clone(),
-            transport: measured.transport.clone(),
+            target: measured.target,
+            floor: measured.floor,
+            gateways: measured.gateways,
+            client_processes: measured.client_processes,
+            transport: measured.groups.first().map_or(Transport::Websocket, |group| group.transport),
             workload: workload.clone(),
             machine: Machine::here(),
             seconds,
@@ -107,6 +151,12 @@ impl Report {
             deliveries_per_second: measured.deliveries as f64 / seconds,
             bytes_per_second: measured.bytes as f64 / seconds,
             cpu_us_per_delivery: measured.cpu_us_per_delivery(),
+            ksoftirqd_us_per_delivery: measured
+                .ksoftirqd_is_visible
+                .then(|| measured.ksoftirqd_ns as f64 / 1e3 / deliveries),
+            kernel_instructions_per_delivery: instructions.map(|counted| counted.kernel_per_ns * per_delivery),
+            user_instructions_per_delivery: instructions.map(|counted| counted.user_per_ns * per_delivery),
+            instructions_missing: measured.instructions.as_ref().err().map(|error| format!("{error:#}")),
             server_cpu_share: measured.server_share(),
             server_waited_share: measured.server_waited(),
             server_threads: threads(&measured.server),
@@ -115,185 +165,74 @@ impl Report {
             passes: counters.map(|c| c.passes),
             commits: counters.map(|c| c.commits),
             reads_per_delivery: measured.reads as f64 / deliveries,
-            latency_ms: Latency::of(&measured.tally.latency),
-            latency_histogram: distribution(&measured.tally.latency),
+            latency_ms: Latency::of(&tally.latency),
+            latency_histogram: distribution(&tally.latency),
             samples: measured.samples.clone(),
-            snapshots: measured.tally.snapshots,
-            lags: measured.tally.lags,
-            lost: measured.tally.lost,
+            snapshots: tally.snapshots,
+            lags: tally.lags,
+            lost: tally.lost,
             resident_bytes: measured.resident_bytes,
             resident_bytes_per_subscriber: measured.resident_per_subscriber,
+            resident_bytes_per_subscriber_at_end: measured.resident_at_end_per_subscriber,
+            connects_per_second: measured.subscribers() as f64 * 1e9 / measured.open_ns.max(1) as f64,
+            audited: measured.audited,
+            roamed: measured.roamed.clone(),
+            groups: groups.map(|(group, tally)| GroupReport::new(group, tally)).collect(),
             client_cpu_share: measured.client_share(),
             client_threads: threads(&measured.client),
-            warnings: warnings(measured),
+            warnings: doubts.warnings(),
+        }
+    }
+}
+
+/// What may make a run's figures those of something else than the target. Shares are of the window.
+#[derive(Clone, Copy, Debug)]
+pub struct Doubts {
+    busiest_client: f64,
+    clients: f64,
+    /// In which the server's busiest thread wanted its CPU and did not have it.
+    pub server_waited: f64,
+    late: u64,
+    published: u64,
+}
+
+impl Doubts {
+    /// The threads of both sides, the busiest first.
+    pub fn new(client: &[ThreadTime], server: &[ThreadTime], window_ns: u64, late: u64, published: u64) -> Doubts {
+        let share = |ns: u64| ns as f64 / window_ns as f64;
+        Doubts {
+            busiest_client: share(client.first().map_or(0, |thread| thread.run_ns)),
+            clients: share(client.iter().map(|thread| thread.run_ns).sum()),
+            server_waited: share(server.first().map_or(0, |thread| thread.wait_ns)),
+            late,
+            published,
         }
     }
 
-    /// The report as a table of two columns.
-    pub fn table(&self) -> String {
-        let mut rows: Vec<(String, String)> = Vec::new();
-        let mut row = |name: &str, value: String| rows.push((name.to_owned(), value));
-        row(
-            "deliveries",
-            format!("{} in {:.1} s = {:.0}/s", self.deliveries, self.seconds, self.deliveries_per_second),
-        );
-        row("bytes", format!("{:.2} MB/s", self.bytes_per_second / 1e6));
-        row("server CPU per delivery", format!("{:.2} µs", self.cpu_us_per_delivery));
-        for thread in &self.server_threads {
-            row(&format!("  thread {}", thread.name), share(thread));
+    pub fn warnings(&self) -> Vec<String> {
+        let Doubts { busiest_client, clients, server_waited, late, published } = *self;
+        let mut warnings = Vec::new();
+        if busiest_client > CLIENT_SHARE_MAX {
+            let client = percent(busiest_client);
+            warnings.push(format!("a client used {client} of its CPU: it was the bottleneck, latencies are its own"));
+        } else if clients > CLIENT_SHARE_MAX {
+            let clients = percent(clients);
+            warnings.push(format!("the clients used {clients} of a CPU: if they share one, latencies are theirs"));
         }
-        row(
-            "server CPU",
-            format!("{} (waited for it {})", percent(self.server_cpu_share), percent(self.server_waited_share)),
-        );
-        if let (Some(writes), Some(short)) = (self.writes_per_delivery, self.writes_short) {
-            row("writes per delivery", format!("{writes:.3} ({short} short)"));
+        if late as f64 > LATE_SHARE_MAX * published as f64 {
+            warnings.push(format!("{late} of {published} messages were sent late: the publisher was held up"));
         }
-        if let (Some(passes), Some(commits)) = (self.passes, self.commits) {
-            row("passes, commits", format!("{passes}, {commits}"));
+        if server_waited > WAITED_SHARE_MAX {
+            let waited = percent(server_waited);
+            warnings.push(format!("the server waited {waited} of the time for its CPU: other programs ran there"));
         }
-        row("reads per delivery", format!("{:.3}", self.reads_per_delivery));
-        row("latency p50 p90 p99 p99.9 p99.99 max", self.latency_ms.to_string());
-        row("published", format!("{} ({} late, at most {:.1} ms)", self.published, self.late, self.latest_ms));
-        row(
-            "proof",
-            format!("{} snapshots, then all in order; {} lags, {} lost", self.snapshots, self.lags, self.lost),
-        );
-        let per_subscriber = self.resident_bytes_per_subscriber;
-        row(
-            "resident memory",
-            format!("{:.1} MB, {per_subscriber:.0} bytes per connection", self.resident_bytes as f64 / 1e6),
-        );
-        row("client CPU", percent(self.client_cpu_share));
-        for thread in &self.client_threads {
-            row(&format!("  thread {}", thread.name), share(thread));
-        }
-        let Workload { subscribers, topics, per_subscriber, rate, data_bytes, .. } = self.workload;
-        let mut out = format!(
-            "{} over {}: {subscribers} subscribers × {per_subscriber} of {topics} topics, {rate} messages/s of {data_bytes} bytes\n",
-            self.target, self.transport
-        );
-        let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-        for (name, value) in rows {
-            // Writing to a String cannot fail.
-            let _ = writeln!(out, "  {name:<width$}  {value}");
-        }
-        for warning in &self.warnings {
-            let _ = writeln!(out, "  warning: {warning}");
-        }
-        out
-    }
-}
-
-fn share(thread: &Thread) -> String {
-    format!("{:.3} µs per delivery, {}", thread.us_per_delivery, percent(thread.cpu_share))
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.1}%", share * 100.0)
-}
-
-fn warnings(measured: &Measurement) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let (client, waited) = (measured.client_share(), measured.server_waited());
-    if client > CLIENT_SHARE_MAX {
         warnings
-            .push(format!("the clients used {} of their CPU: latencies are theirs, not the server's", percent(client)));
     }
-    if measured.late as f64 > LATE_SHARE_MAX * measured.published as f64 {
-        warnings.push(format!(
-            "{} of {} messages were sent late: the publisher was held up",
-            measured.late, measured.published
-        ));
-    }
-    if waited > WAITED_SHARE_MAX {
-        warnings
-            .push(format!("the server waited {} of the time for its CPU: other programs ran there", percent(waited)));
-    }
-    warnings
 }
 
 impl fmt::Display for Latency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Latency { p50, p90, p99, p99_9, p99_99, max } = self;
         write!(f, "{p50:.2}  {p90:.2}  {p99:.2}  {p99_9:.2}  {p99_99:.2}  {max:.2} ms")
-    }
-}
-
-/// Pairs of runs, floor and gateway in turn.
-#[derive(Clone, Debug, Serialize)]
-pub struct Comparison {
-    pub transport: Transport,
-    pub cpu: Ratio,
-    pub p50: Ratio,
-    pub p99: Ratio,
-    pub floor: Vec<Report>,
-    pub fanwire: Vec<Report>,
-}
-
-/// One figure of each pair of runs over the other.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Ratio {
-    pub median: f64,
-    pub least: f64,
-    pub most: f64,
-}
-
-impl Ratio {
-    fn of(floor: &[Report], fanwire: &[Report], value: impl Fn(&Report) -> f64) -> Ratio {
-        Ratio::over(floor.iter().zip(fanwire).map(|(a, b)| value(b) / value(a)).collect())
-    }
-
-    /// The median and the spread of ratios.
-    pub fn over(mut ratios: Vec<f64>) -> Ratio {
-        ratios.sort_by(f64::total_cmp);
-        let middle = ratios.len() / 2;
-        let median = match ratios.len() {
-            0 => f64::NAN,
-            odd if odd % 2 == 1 => ratios[middle],
-            _ => (ratios[middle - 1] + ratios[middle]) / 2.0,
-        };
-        let (least, most) = (ratios.first().copied(), ratios.last().copied());
-        Ratio { median, least: least.unwrap_or(f64::NAN), most: most.unwrap_or(f64::NAN) }
-    }
-}
-
-impl fmt::Display for Ratio {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.2} ({:.2} to {:.2})", self.median, self.least, self.most)
-    }
-}
-
-impl Comparison {
-    pub fn new(transport: Transport, floor: Vec<Report>, fanwire: Vec<Report>) -> Comparison {
-        Comparison {
-            transport,
-            cpu: Ratio::of(&floor, &fanwire, |report| report.cpu_us_per_delivery),
-            p50: Ratio::of(&floor, &fanwire, |report| report.latency_ms.p50),
-            p99: Ratio::of(&floor, &fanwire, |report| report.latency_ms.p99),
-            floor,
-            fanwire,
-        }
-    }
-
-    /// A line per run, then the ratios.
-    pub fn table(&self) -> String {
-        let mut out =
-            format!("{}: CPU µs per delivery · threads · writes per delivery · p50 / p99 ms\n", self.transport);
-        for report in self.floor.iter().zip(&self.fanwire).flat_map(|(a, b)| [a, b]) {
-            let told = |t: &Thread| format!("{} {:.2}", t.name, t.us_per_delivery);
-            let shown = report.server_threads.iter().filter(|thread| thread.us_per_delivery >= 0.005);
-            let threads: Vec<String> = shown.map(told).collect();
-            let Latency { p50, p99, .. } = report.latency_ms;
-            let writes = report.writes_per_delivery.unwrap_or(1.0);
-            let (target, cpu, threads) = (&report.target, report.cpu_us_per_delivery, threads.join(", "));
-            let _ = writeln!(out, "  {target:<8} {cpu:.2} · {threads} · {writes:.2} · {p50:.2} / {p99:.2}");
-            for warning in &report.warnings {
-                let _ = writeln!(out, "           warning: {warning}");
-            }
-        }
-        let Comparison { cpu, p50, p99, .. } = self;
-        let _ = writeln!(out, "  fanwire / floor, median (least to most): CPU {cpu}, p50 {p50}, p99 {p99}");
-        out
     }
 }

@@ -2,21 +2,28 @@
 
 use anyhow::ensure;
 use clap::{Args, ValueEnum};
-use rand::rngs::SmallRng;
-use rand::{SeedableRng, seq::index};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Longest request line that a subscriber sends; the topics are in its query.
 const QUERY_BYTES_MAX: usize = 14 * 1024;
-/// Relation: this process and the target hold one descriptor each per subscriber.
-const SUBSCRIBERS_MAX: usize = 19_000;
+/// Relation: a client process and a target hold one descriptor each per subscriber.
+pub const SUBSCRIBERS_MAX: usize = 19_000;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Transport {
     Websocket,
     Sse,
+    LongPoll,
+    Polling,
+}
+
+impl Transport {
+    /// False: the client asks for every answer.
+    pub fn is_stream(self) -> bool {
+        matches!(self, Transport::Websocket | Transport::Sse)
+    }
 }
 
 impl fmt::Display for Transport {
@@ -24,21 +31,23 @@ impl fmt::Display for Transport {
         f.write_str(match self {
             Transport::Websocket => "websocket",
             Transport::Sse => "sse",
+            Transport::LongPoll => "long-poll",
+            Transport::Polling => "polling",
         })
     }
 }
 
 /// What kind of topics are published to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// `trade.load.N`: every message has to arrive.
     Event,
-    /// `quote.load.N`: each message changes every field.
+    /// `quote.load.N`: each message changes most fields, adds one and removes one.
     State,
 }
 
-#[derive(Clone, Debug, Args, Serialize)]
+#[derive(Clone, Debug, Args, Serialize, Deserialize)]
 pub struct Workload {
     /// Connections, each of which checks all that it gets
     #[arg(long, default_value_t = 1_000, value_name = "N")]
@@ -49,7 +58,7 @@ pub struct Workload {
     /// Topics that each subscriber subscribes to, chosen at random
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub per_subscriber: usize,
-    /// Messages published per second, over all topics
+    /// Messages published per second, over all topics; 0: none
     #[arg(long, default_value_t = 100, value_name = "HZ")]
     pub rate: u64,
     /// Messages that are published together; the rate stays the same
@@ -70,6 +79,21 @@ pub struct Workload {
     /// Seed of the random choice of topics
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u64,
+    /// Each subscriber takes all topics, by one pattern
+    #[arg(long)]
+    pub pattern: bool,
+    /// The option `rate` of the subscribers, in Hz; 0: every message
+    #[arg(long, default_value_t = 0, value_name = "HZ")]
+    pub subscriber_rate: u64,
+    /// The option `linger_ms` of the subscribers
+    #[arg(long, default_value_t = 0, value_name = "MS")]
+    pub linger_ms: u64,
+    /// Longest wait that a long-poll asks for, seconds
+    #[arg(long, default_value_t = 25, value_name = "S")]
+    pub wait_s: u64,
+    /// Time from one plain poll to the next, ms
+    #[arg(long, default_value_t = 1_000, value_name = "MS")]
+    pub poll_interval_ms: u64,
 }
 
 impl Workload {
@@ -86,19 +110,27 @@ impl Workload {
             warmup: 2,
             seconds: 10,
             seed: 1,
+            pattern: false,
+            subscriber_rate: 0,
+            linger_ms: 0,
+            wait_s: 25,
+            poll_interval_ms: 1_000,
         }
     }
 
     pub fn validate(&self) -> anyhow::Result<()> {
-        let Workload { subscribers, topics, per_subscriber, rate, burst, seconds, .. } = *self;
-        ensure!((1..=SUBSCRIBERS_MAX).contains(&subscribers), "--subscribers is 1 to {SUBSCRIBERS_MAX}");
+        let Workload { topics, per_subscriber, rate, burst, seconds, .. } = *self;
+        ensure!(self.subscribers > 0, "--subscribers is 1 or more");
         ensure!((1..=100_000).contains(&topics), "--topics is 1 to 100000");
         ensure!((1..=topics).contains(&per_subscriber), "--per-subscriber is 1 to the number of topics");
-        ensure!((1..=10_000_000).contains(&rate), "--rate is 1 to 10000000 per second");
-        ensure!((1..=rate).contains(&burst), "--burst is 1 to the rate");
+        ensure!(rate <= 10_000_000, "--rate is at most 10000000 per second");
+        ensure!((1..=rate.max(1)).contains(&burst), "--burst is 1 to the rate");
         ensure!((1..=3_600).contains(&seconds), "--seconds is 1 to 3600");
         ensure!(self.warmup <= 600, "--warmup is at most 600");
-        ensure!((64..=60_000).contains(&self.data_bytes), "--data-bytes is 64 to 60000");
+        let least = if self.kind == Kind::State { 96 } else { 64 };
+        ensure!((least..=60_000).contains(&self.data_bytes), "--data-bytes is {least} to 60000");
+        ensure!((1..=55).contains(&self.wait_s), "--wait-s is 1 to 55");
+        ensure!((10..=9_000).contains(&self.poll_interval_ms), "--poll-interval-ms is 10 to 9000");
         let query = per_subscriber * (self.topic(topics - 1).len() + 1);
         ensure!(query <= QUERY_BYTES_MAX, "--per-subscriber: the names take {query} of {QUERY_BYTES_MAX} bytes");
         Ok(())
@@ -114,19 +146,6 @@ impl Workload {
 
     pub fn topic(&self, number: usize) -> String {
         format!("{}{number}", self.prefix())
-    }
-
-    /// The topics of each subscriber, sorted. The same seed gives the same choice.
-    pub fn subscriptions(&self) -> Vec<Vec<u32>> {
-        let mut random = SmallRng::seed_from_u64(self.seed);
-        (0..self.subscribers)
-            .map(|_| {
-                let chosen = index::sample(&mut random, self.topics, self.per_subscriber);
-                let mut topics: Vec<u32> = chosen.iter().map(|topic| topic as u32).collect();
-                topics.sort_unstable();
-                topics
-            })
-            .collect()
     }
 
     /// Messages of the warm-up and of the measurement.
@@ -146,28 +165,7 @@ mod tests {
     use super::*;
 
     fn workload() -> Workload {
-        Workload {
-            subscribers: 50,
-            topics: 30,
-            per_subscriber: 7,
-            rate: 100,
-            burst: 1,
-            kind: Kind::Event,
-            data_bytes: 120,
-            warmup: 0,
-            seconds: 1,
-            seed: 9,
-        }
-    }
-
-    #[test]
-    fn subscriptions_are_distinct_and_repeatable() {
-        let subscriptions = workload().subscriptions();
-        assert_eq!(subscriptions, workload().subscriptions());
-        for topics in subscriptions {
-            assert_eq!(topics.len(), 7);
-            assert!(topics.windows(2).all(|pair| pair[0] < pair[1]) && topics[6] < 30);
-        }
+        Workload { topics: 30, rate: 100, warmup: 0, seconds: 1, ..Workload::of_one_topic() }
     }
 
     #[test]

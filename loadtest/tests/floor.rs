@@ -22,8 +22,18 @@ fn a_run_over_each_transport() {
 #[test]
 fn each_floor() {
     for (floor, tick_ms) in [("send", "0"), ("coalesced", "0"), ("coalesced", "20"), ("io-uring", "0")] {
-        let output =
-            run(&["run", "--target", "floor", "--floor", floor, "--floor-tick-ms", tick_ms, "--burst", "5", "--no-lag"]);
+        let output = run(&[
+            "run",
+            "--target",
+            "floor",
+            "--floor",
+            floor,
+            "--floor-tick-ms",
+            tick_ms,
+            "--burst",
+            "5",
+            "--no-lag",
+        ]);
         let (table, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{floor}: {errors}");
         assert!(table.contains("20 snapshots, then all in order; 0 lags, 0 lost"), "{table}");

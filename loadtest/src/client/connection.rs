@@ -1,8 +1,10 @@
-//! One subscriber: its socket, the bytes that are not whole yet, and who is told its messages.
+//! One subscriber: its socket, the bytes that are not whole yet, and who is told its messages. A client that polls asks
+//! again after each answer: at once, or when who runs it says so.
 
 use super::ledger::Breach;
+use super::query::Query;
 use super::tally::Tally;
-use super::{sse, websocket};
+use super::{poll, sse, websocket};
 use crate::payload::StampFinder;
 use crate::scan::{Message, scan};
 use crate::workload::Transport;
@@ -25,6 +27,12 @@ pub enum Phase {
 pub trait Listener {
     /// `id`: the SSE `id:` that stood with the message.
     fn hear(&mut self, message: &Message<'_>, id: Option<&[u8]>, taking: &mut Taking<'_>) -> Result<(), Breach>;
+
+    /// A poll's answer begins, which has no `hello`. `resume`: the client asked from a cursor.
+    fn begin_answer(&mut self, resume: bool);
+
+    /// A poll's answer ends with a cursor.
+    fn end_answer(&mut self, cursor: &[u8]) -> Result<(), Breach>;
 }
 
 #[derive(Debug)]
@@ -34,7 +42,19 @@ pub struct Connection<L> {
     transport: Transport,
     /// Bytes of a message that is not whole; an idle connection holds none.
     rest: Vec<u8>,
+    /// `None` of a stream.
+    poller: Option<Box<Poller>>,
     pub listener: L,
+}
+
+/// What a client that polls asks for, and from where.
+#[derive(Debug)]
+struct Poller {
+    query: Query,
+    /// The cursor of a long-poll, the tag of a snapshot; `None` before the first answer.
+    from: Option<String>,
+    /// The last request was answered, and the next is not sent.
+    rests: bool,
 }
 
 /// What taking bytes needs beside the connection.
@@ -49,7 +69,35 @@ pub struct Taking<'a> {
 
 impl<L: Listener> Connection<L> {
     pub fn new(socket: OwnedFd, transport: Transport, listener: L) -> Connection<L> {
-        Connection { socket, phase: Phase::Connecting, transport, rest: Vec::new(), listener }
+        Connection { socket, phase: Phase::Connecting, transport, rest: Vec::new(), poller: None, listener }
+    }
+
+    /// A connection that is being made, and the request to send once it is. `from`: the cursor to go on from.
+    pub fn begin(
+        socket: OwnedFd,
+        transport: Transport,
+        query: Query,
+        from: Option<String>,
+        listener: L,
+    ) -> (Connection<L>, String) {
+        let request = query.request(transport, from.as_deref());
+        let mut connection = Connection::new(socket, transport, listener);
+        if !transport.is_stream() {
+            connection.poller = Some(Box::new(Poller { query, from, rests: false }));
+        }
+        (connection, request)
+    }
+
+    /// The next request of plain polling, if the last one is answered.
+    pub fn ask_again(&mut self) -> Option<String> {
+        let poller = self.poller.as_mut().filter(|poller| poller.rests)?;
+        poller.rests = false;
+        Some(poller.query.request(self.transport, poller.from.as_deref()))
+    }
+
+    /// It polls, and waits to be told to ask again.
+    pub fn rests(&self) -> bool {
+        self.poller.as_ref().is_some_and(|poller| poller.rests)
     }
 
     pub fn transport(&self) -> Transport {
@@ -76,6 +124,9 @@ impl<L: Listener> Connection<L> {
     /// Takes all whole messages. Returns how many bytes they were.
     fn take_whole(&mut self, bytes: &[u8], taking: &mut Taking<'_>) -> Result<usize, Breach> {
         let mut taken = 0;
+        if !self.transport.is_stream() {
+            return self.take_answer(bytes, taking);
+        }
         if self.phase != Phase::Stream {
             taken = self.take_head(bytes)?;
             if taken == 0 {
@@ -85,7 +136,7 @@ impl<L: Listener> Connection<L> {
         loop {
             let length = match self.transport {
                 Transport::Websocket => self.take_frame(&bytes[taken..], taking)?,
-                Transport::Sse => self.take_block(&bytes[taken..], taking)?,
+                _ => self.take_block(&bytes[taken..], taking)?,
             };
             if length == 0 {
                 return Ok(taken);
@@ -101,7 +152,7 @@ impl<L: Listener> Connection<L> {
         let head = &bytes[..end + 4];
         let (status, needed) = match self.transport {
             Transport::Websocket => ("HTTP/1.1 101 ", websocket::ACCEPT),
-            Transport::Sse => ("HTTP/1.1 200 ", "text/event-stream"),
+            _ => ("HTTP/1.1 200 ", "text/event-stream"),
         };
         if !head.starts_with(status.as_bytes()) || memmem::find(head, needed.as_bytes()).is_none() {
             let expected = format!("{status}with {needed}");
@@ -132,6 +183,51 @@ impl<L: Listener> Connection<L> {
             self.take_message(data, block.id, taking)?;
         }
         Ok(block.length)
+    }
+
+    fn take_answer(&mut self, bytes: &[u8], taking: &mut Taking<'_>) -> Result<usize, Breach> {
+        let answer = poll::next(bytes).map_err(|error| {
+            plain("poll", error.to_string(), String::from_utf8_lossy(&bytes[..bytes.len().min(400)]))
+        })?;
+        let Some(answer) = answer else { return Ok(0) };
+        if answer.length < bytes.len() {
+            return Err(plain("poll", "one answer to one request", "more"));
+        }
+        taking.tally.answers += 1;
+        let Some(body) = answer.body else {
+            taking.tally.unchanged += 1;
+            self.answered(None, taking);
+            return Ok(answer.length);
+        };
+        let resume = self.transport == Transport::LongPoll && self.from().is_some();
+        self.listener.begin_answer(resume);
+        let mut messages = body.messages;
+        while let Some((json, rest)) = poll::split(messages) {
+            self.take_message(json, None, taking)?;
+            messages = rest;
+        }
+        self.listener.end_answer(body.cursor)?;
+        let from = if self.transport == Transport::LongPoll { Some(body.cursor) } else { answer.tag };
+        self.answered(from, taking);
+        Ok(answer.length)
+    }
+
+    fn from(&self) -> Option<&str> {
+        self.poller.as_ref()?.from.as_deref()
+    }
+
+    /// A long-poll asks again at once. `from`: `None` if it goes on from where it was.
+    fn answered(&mut self, from: Option<&[u8]>, taking: &mut Taking<'_>) {
+        let Some(poller) = self.poller.as_mut() else { return };
+        if let Some(from) = from {
+            poller.from = Some(String::from_utf8_lossy(from).into_owned());
+        }
+        poller.rests = true;
+        if self.transport == Transport::LongPoll
+            && let Some(request) = self.ask_again()
+        {
+            taking.answer.extend(request.into_bytes());
+        }
     }
 
     fn take_message(&mut self, json: &[u8], id: Option<&[u8]>, taking: &mut Taking<'_>) -> Result<(), Breach> {
@@ -170,7 +266,7 @@ mod tests {
                 bytes.extend(server_frame(websocket::PING, b"p"));
                 bytes
             }
-            Transport::Sse => {
+            _ => {
                 let mut bytes = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\nretry: 5\n\n".to_vec();
                 for json in MESSAGES {
                     let id = if json.contains(r#""o":2"#) { "id: e:2\n" } else { "" };

@@ -1,13 +1,16 @@
 //! What one connection has been told so far, and whether the next message may follow it.
 //!
 //! Invariants checked (DESIGN.md sections 4 and 5): `hello` first; of each topic a snapshot first, then every seq, no
-//! gap and no repeat, unless a snapshot says why; offsets rise; an SSE `id:` is its entry's cursor. And beside the
-//! gateway's numbers the publisher's own: every message of a topic, in order.
+//! gap and no repeat, unless a snapshot says why; offsets rise; an SSE `id:` is its entry's cursor. Beside the gateway's
+//! numbers stands the publisher's own: every message of a topic, in order. Who is audited also applies everything, and is
+//! compared with snapshots.
 
 use super::connection::{Listener, Taking};
+use super::replica::Replica;
 use super::tally::Tally;
 use crate::payload::StampFinder;
 use crate::scan::{Lost, Message, whole};
+use std::collections::HashMap;
 
 /// A message that must not follow what was told before.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,16 +32,23 @@ struct Told {
     k: u64,
 }
 
+/// The newest of each topic as a snapshot tells it, by the topic's number: seq and data.
+pub type Newest = HashMap<u32, (u64, Vec<u8>)>;
+
 #[derive(Debug)]
 pub struct Ledger {
     prefix: &'static str,
     /// Sorted by topic.
     told: Box<[Told]>,
+    /// What is held of each topic, in that order; `None`: it is not audited.
+    replicas: Option<Box<[Replica]>>,
     greeted: bool,
     /// Topics without a snapshot yet.
     missing: usize,
     /// An `at` has said that the first snapshots are complete.
     whole: bool,
+    /// It asks for snapshots again and again.
+    anew: bool,
     /// It was told that it lags, and not yet that it is whole again: until then no message states a cursor.
     behind: bool,
     /// How often it was whole again after that.
@@ -52,6 +62,15 @@ impl Listener for Ledger {
     fn hear(&mut self, message: &Message<'_>, id: Option<&[u8]>, taking: &mut Taking<'_>) -> Result<(), Breach> {
         self.take(message, id, taking.stamps, taking.tally, taking.now_ns)
     }
+
+    fn begin_answer(&mut self, resume: bool) {
+        self.greeted = true;
+        self.anew = self.whole && !resume;
+    }
+
+    fn end_answer(&mut self, cursor: &[u8]) -> Result<(), Breach> {
+        self.take_at(&Message { kind: b"at", cursor, ..Message::default() })
+    }
 }
 
 impl Ledger {
@@ -61,14 +80,22 @@ impl Ledger {
         Ledger {
             prefix,
             told,
+            replicas: None,
             greeted: false,
             missing: topics.len(),
             whole: false,
+            anew: false,
             behind: false,
             returns: 0,
             offset: 0,
             number: 0,
         }
+    }
+
+    /// It applies all that it is told.
+    pub fn audited(mut self) -> Ledger {
+        self.replicas = Some(vec![Replica::default(); self.told.len()].into());
+        self
     }
 
     /// How often it lagged and was whole again.
@@ -86,12 +113,34 @@ impl Ledger {
         self.whole
     }
 
+    pub fn is_audited(&self) -> bool {
+        self.replicas.is_some()
+    }
+
     /// The first topic whose newest message is not the last that was published (`last` says its number), with both.
     pub fn first_behind(&self, last: impl Fn(u32) -> u64) -> Option<Breach> {
         let behind = self.told.iter().find(|told| told.k != last(told.topic))?;
-        let topic = Some(format!("{}{}", self.prefix, behind.topic));
         let (expected, got) = (format!("message {}", last(behind.topic)), format!("message {}", behind.k));
-        Some(Breach { what: "the end was not delivered", topic, expected, got })
+        Some(Breach { what: "the end was not delivered", topic: Some(self.name(behind.topic)), expected, got })
+    }
+
+    /// The first topic of which another is held than a snapshot tells; always `None` if it is not audited.
+    pub fn first_unlike(&self, newest: &Newest) -> Option<Breach> {
+        let replicas = self.replicas.as_ref()?;
+        self.told.iter().zip(replicas).find_map(|(told, replica)| {
+            let (seq, data) = newest.get(&told.topic)?;
+            let difference = match replica.difference(data) {
+                _ if told.seq != Some(*seq) => Some(format!("{:?}", told.seq)),
+                Ok(difference) => difference,
+                Err(error) => Some(error.to_string()),
+            };
+            let expected = format!("seq {seq}: {}", words(data));
+            difference.map(|got| Breach { what: "what is held", topic: Some(self.name(told.topic)), expected, got })
+        })
+    }
+
+    fn name(&self, topic: u32) -> String {
+        format!("{}{topic}", self.prefix)
     }
 
     /// Takes the next message. `id`: the SSE `id:` that stood with it.
@@ -114,7 +163,7 @@ impl Ledger {
         }
         match message.kind {
             b"delta" | b"append" => self.take_entry(message, stamps, tally, now_ns),
-            b"snap" => self.take_snapshot(message, stamps, tally),
+            b"snap" => self.take_snapshot(message, stamps, tally, now_ns),
             b"at" => self.take_at(message),
             b"mark" | b"pong" | b"ok" => Ok(()),
             b"bye" | b"error" => Err(breach("the gateway complains", message, "nothing", words(message.code))),
@@ -130,7 +179,7 @@ impl Ledger {
             return Err(breach("offset", message, format!("above {}", self.offset), offset.to_string()));
         }
         self.offset = offset;
-        let stated = id.map(|id| id.rsplit(|byte| *byte == b':').next().and_then(whole));
+        let stated = id.map(offset_of);
         match stated {
             Some(stated) if stated != Some(offset) => {
                 Err(breach("SSE id", message, format!("offset {offset}"), words(id.unwrap_or_default())))
@@ -139,42 +188,79 @@ impl Ledger {
         }
     }
 
+    /// CURSOR-TRUE: nothing that a cursor covers comes after it.
     fn take_at(&mut self, message: &Message<'_>) -> Result<(), Breach> {
         if self.missing > 0 {
             let expected = format!("{} more snapshots", self.missing);
             return Err(breach("the end of the first snapshots", message, expected, "at"));
+        }
+        match offset_of(message.cursor) {
+            Some(offset) if offset >= self.offset => self.offset = offset,
+            _ => {
+                let expected = format!("offset {} or more", self.offset);
+                return Err(breach("cursor", message, expected, words(message.cursor)));
+            }
         }
         self.whole = true;
         self.returns += u64::from(std::mem::take(&mut self.behind));
         Ok(())
     }
 
-    fn take_snapshot(&mut self, message: &Message<'_>, stamps: &StampFinder, tally: &mut Tally) -> Result<(), Breach> {
-        let seq = seq_of(message)?;
-        let first = self.told(message)?.seq.is_none();
-        match (message.why, first) {
-            (b"subscribe" | b"born", true) => {}
-            (b"lag" | b"rate" | b"reset", false) => {
-                self.behind |= message.why == b"lag";
-                tally.lags += 1;
-                if let Some(Lost::Events(lost)) = message.lost {
-                    tally.lost += lost;
-                }
+    fn take_snapshot(
+        &mut self,
+        message: &Message<'_>,
+        stamps: &StampFinder,
+        tally: &mut Tally,
+        now_ns: u64,
+    ) -> Result<(), Breach> {
+        let (seq, index) = (seq_of(message)?, self.index(message)?);
+        let before = self.told[index];
+        self.take_why(message, before.seq.is_none(), tally)?;
+        take_lost(message, before.seq, tally)?;
+        tally.snapshots += 1;
+        let k = stamps.last(message.data).map_or(before.k, |stamp| stamp.k);
+        match before.seq {
+            None => self.missing -= 1,
+            Some(last) if seq < last => {
+                return Err(breach("snapshot's seq", message, format!("{last} or more"), seq.to_string()));
             }
-            (why, _) => {
+            // Every message advances both.
+            Some(last) if k != before.k + (seq - last) => {
+                let expected = (before.k + (seq - last)).to_string();
+                return Err(breach("message", message, expected, format!("{k} at seq {seq}")));
+            }
+            Some(_) if self.anew => take_news(message, before, stamps, tally, now_ns),
+            Some(_) => {}
+        }
+        self.told[index] = Told { seq: Some(seq), k, ..before };
+        self.hold_snapshot(message, index, before.seq == Some(seq))
+    }
+
+    /// Why there is a snapshot, and whether there may be one.
+    fn take_why(&mut self, message: &Message<'_>, first: bool, tally: &mut Tally) -> Result<(), Breach> {
+        match message.why {
+            b"subscribe" | b"born" if first || self.anew => {}
+            b"rate" if !first => tally.ticks += 1,
+            b"lag" | b"resume" | b"reset" if !first => {
+                self.behind |= message.why != b"reset";
+                tally.lags += 1;
+            }
+            why => {
                 let expected = if first { "subscribe" } else { "an entry" };
                 return Err(breach("snapshot", message, expected, words(why)));
             }
         }
-        let told = self.told(message)?;
-        if told.seq.is_some_and(|before| seq < before) {
-            return Err(breach("snapshot's seq", message, format!("{:?} or more", told.seq), seq.to_string()));
-        }
-        told.seq = Some(seq);
-        told.k = stamps.last(message.data).map_or(told.k, |stamp| stamp.k);
-        self.missing -= usize::from(first);
-        tally.snapshots += 1;
         Ok(())
+    }
+
+    fn hold_snapshot(&mut self, message: &Message<'_>, index: usize, same: bool) -> Result<(), Breach> {
+        let Some(replicas) = self.replicas.as_mut() else { return Ok(()) };
+        let replica = &mut replicas[index];
+        let unreadable = |error: serde_json::Error| breach("data", message, "JSON", error.to_string());
+        if same && let Some(got) = replica.difference(message.data).map_err(unreadable)? {
+            return Err(breach("what is held", message, words(message.data), got));
+        }
+        replica.replace(message.data).map_err(unreadable)
     }
 
     fn take_entry(
@@ -184,8 +270,8 @@ impl Ledger {
         tally: &mut Tally,
         now_ns: u64,
     ) -> Result<(), Breach> {
-        let seq = seq_of(message)?;
-        let told = self.told(message)?;
+        let (seq, index) = (seq_of(message)?, self.index(message)?);
+        let told = &mut self.told[index];
         let Some(last) = told.seq else {
             return Err(breach("entry", message, "a snapshot first", format!("seq {seq}")));
         };
@@ -198,9 +284,10 @@ impl Ledger {
         let events = message.kind == b"append";
         let mut count = 0;
         for stamp in stamps.all(message.data) {
-            // A delta over several seqs is one that a throttled or lagging reader gets: its k may jump.
-            if stamp.k != told.k + 1 && (events || seq == last + 1) {
-                return Err(breach("message", message, (told.k + 1).to_string(), stamp.k.to_string()));
+            // A delta over several seqs is one that a throttled reader gets.
+            let next = if events { told.k + 1 } else { told.k + (seq - last) };
+            if stamp.k != next {
+                return Err(breach("message", message, next.to_string(), stamp.k.to_string()));
             }
             told.k = stamp.k;
             count += 1;
@@ -210,17 +297,42 @@ impl Ledger {
         if count != expected {
             return Err(breach("messages in an entry", message, expected.to_string(), count.to_string()));
         }
-        Ok(())
+        let replica = self.replicas.as_mut().map(|replicas| &mut replicas[index]);
+        let applied = replica.map_or(Ok(()), |replica| replica.apply(message.data));
+        applied.map_err(|error| breach("data", message, "JSON", error.to_string()))
     }
 
-    fn told(&mut self, message: &Message<'_>) -> Result<&mut Told, Breach> {
+    fn index(&self, message: &Message<'_>) -> Result<usize, Breach> {
         let number = message.topic.strip_prefix(self.prefix.as_bytes()).and_then(whole);
         let index = number.and_then(|number| self.told.binary_search_by_key(&number, |told| told.topic.into()).ok());
-        match index {
-            Some(index) => Ok(&mut self.told[index]),
-            None => Err(breach("topic", message, "one that was subscribed to", words(message.topic))),
-        }
+        index.ok_or_else(|| breach("topic", message, "one that was subscribed to", words(message.topic)))
     }
+}
+
+/// Nothing is lost without being told: the events between the newest that was told and the first of the snapshot.
+fn take_lost(message: &Message<'_>, last: Option<u64>, tally: &mut Tally) -> Result<(), Breach> {
+    let (Some(from), Some(last)) = (message.from, last) else { return Ok(()) };
+    let expected = from.saturating_sub(last);
+    let told = match message.lost {
+        Some(Lost::Events(lost)) => lost,
+        // A plain poll's snapshot does not know what was told before it; nor does one past what the log holds.
+        Some(Lost::Unknown) if message.why == b"resume" => expected,
+        None if message.why == b"subscribe" => expected,
+        Some(Lost::Unknown) | None => 0,
+    };
+    tally.lost += told;
+    if told == expected { Ok(()) } else { Err(breach("lost", message, expected.to_string(), told.to_string())) }
+}
+
+/// What a snapshot tells beyond the one before: one state, or the events since.
+fn take_news(message: &Message<'_>, before: Told, stamps: &StampFinder, tally: &mut Tally, now_ns: u64) {
+    let news = stamps.all(message.data).filter(|stamp| stamp.k > before.k);
+    news.for_each(|stamp| tally.delivered(stamp.sent_ns, now_ns));
+}
+
+/// The offset of a cursor; `None` if it is none.
+fn offset_of(cursor: &[u8]) -> Option<u64> {
+    cursor.rsplit(|byte| *byte == b':').next().and_then(whole)
 }
 
 fn seq_of(message: &Message<'_>) -> Result<u64, Breach> {
@@ -246,72 +358,4 @@ pub fn words(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::scan::scan;
-
-    const HELLO: &str = r#"{"t":"hello","v":1}"#;
-    const SNAP: &str =
-        r#"{"t":"snap","topic":"trade.load.3","from":8,"seq":9,"why":"subscribe","data":[{"k":1,"sent":2}]}"#;
-    const AT: &str = r#"{"t":"at","cursor":"e:9"}"#;
-
-    fn append(from: u64, seq: u64, offset: u64, ks: &[u64]) -> String {
-        let events: Vec<String> = ks.iter().map(|k| format!(r#"{{"k":{k},"sent":5}}"#)).collect();
-        let events = events.join(",");
-        format!(r#"{{"t":"append","topic":"trade.load.3","from":{from},"seq":{seq},"o":{offset},"data":[{events}]}}"#)
-    }
-
-    fn tell(messages: &[&str]) -> Result<(Ledger, Tally), Breach> {
-        let (mut ledger, mut tally) = (Ledger::new("trade.load.", &[3]), Tally::default());
-        for json in messages {
-            let message = scan(json.as_bytes()).unwrap();
-            ledger.take(&message, None, &StampFinder::default(), &mut tally, 100)?;
-        }
-        Ok((ledger, tally))
-    }
-
-    #[test]
-    fn what_may_be_told() {
-        let (ledger, tally) =
-            tell(&[HELLO, SNAP, AT, &append(9, 10, 20, &[2]), AT, &append(10, 12, 22, &[3, 4])]).unwrap();
-        assert!(ledger.is_whole());
-        assert_eq!((tally.deliveries, tally.snapshots, tally.lags), (3, 1, 0));
-        assert_eq!(ledger.first_behind(|_| 4), None);
-        assert_eq!(ledger.first_behind(|_| 5).unwrap().expected, "message 5");
-        let lag =
-            r#"{"t":"snap","topic":"trade.load.3","from":18,"seq":20,"why":"lag","lost":6,"data":[{"k":12,"sent":2}]}"#;
-        let (ledger, tally) =
-            tell(&[HELLO, SNAP, AT, &append(9, 10, 20, &[2]), lag, AT, &append(20, 21, 40, &[13])]).unwrap();
-        assert_eq!((tally.lags, tally.lost, ledger.returns()), (1, 6, 1));
-        let early = tell(&[HELLO, SNAP, AT, lag, &append(20, 21, 40, &[13])]).unwrap_err();
-        assert_eq!(early.expected, "none before the at that ends a lag");
-    }
-
-    #[test]
-    fn what_may_not() {
-        let second = SNAP.replace("\"seq\":9", "\"seq\":10");
-        let elsewhere = append(9, 10, 20, &[2]).replace("load.3", "load.4");
-        for (messages, what) in [
-            (vec![SNAP.to_owned()], "first message"),
-            (vec![HELLO.to_owned(), append(9, 10, 20, &[2])], "entry"),
-            (vec![HELLO.to_owned(), AT.to_owned()], "the end of the first snapshots"),
-            (vec![HELLO.to_owned(), SNAP.to_owned(), second], "snapshot"),
-            (vec![HELLO.to_owned(), SNAP.to_owned(), append(10, 11, 20, &[2])], "seq"),
-            (vec![HELLO.to_owned(), SNAP.to_owned(), append(8, 9, 20, &[2])], "seq"),
-            (vec![HELLO.to_owned(), SNAP.to_owned(), append(9, 10, 20, &[3])], "message"),
-            (vec![HELLO.to_owned(), SNAP.to_owned(), append(9, 11, 20, &[2])], "messages in an entry"),
-            (vec![HELLO.to_owned(), SNAP.to_owned(), append(9, 10, 0, &[2])], "offset"),
-            (vec![HELLO.to_owned(), SNAP.to_owned(), elsewhere], "topic"),
-            (vec![HELLO.to_owned(), r#"{"t":"bye","code":"draining"}"#.to_owned()], "the gateway complains"),
-        ] {
-            let messages: Vec<&str> = messages.iter().map(String::as_str).collect();
-            assert_eq!(tell(&messages).unwrap_err().what, what, "{messages:?}");
-        }
-    }
-
-    #[test]
-    fn a_breach_names_everything() {
-        let breach = tell(&[HELLO, SNAP, &append(11, 12, 20, &[2])]).unwrap_err();
-        assert_eq!(breach.to_string(), "seq, topic trade.load.3: expected 10, got 12");
-    }
-}
+mod tests;

@@ -2,10 +2,11 @@
 
 use super::{save, say};
 use crate::html;
-use crate::measure;
-use crate::report::{Comparison, Report};
+use crate::measure::Load;
+use crate::pairs::{self, Budget};
+use crate::report::Comparison;
 use crate::results;
-use crate::target::{Setting, TargetKind};
+use crate::stage::Stage;
 use crate::workload::{Transport, Workload};
 use anyhow::ensure;
 use std::path::PathBuf;
@@ -17,11 +18,10 @@ pub struct CompareArgs {
     /// How subscribers are connected; may be given more than once
     #[arg(long, value_enum, default_values_t = [Transport::Websocket])]
     transport: Vec<Transport>,
-    /// Pairs of runs
-    #[arg(long, default_value_t = 3, value_name = "N")]
-    pairs: usize,
     #[command(flatten)]
-    setting: Setting,
+    budget: Budget,
+    #[command(flatten)]
+    stage: Stage,
     /// Fails if the median ratio of CPU per delivery is above this
     #[arg(long, value_name = "RATIO")]
     cpu_ratio_max: Option<f64>,
@@ -34,10 +34,11 @@ pub struct CompareArgs {
 }
 
 pub fn run(args: &CompareArgs) -> anyhow::Result<()> {
-    ensure!((1..=100).contains(&args.pairs), "--pairs is 1 to 100");
+    args.budget.validate()?;
+    let budget = args.budget.shared_by(args.transport.len());
     let mut comparisons = Vec::new();
     for &transport in &args.transport {
-        let comparison = compare(args, transport)?;
+        let comparison = pairs::compare(&Load::alike(&args.workload, transport), &args.stage, &budget)?;
         say(&comparison.table())?;
         comparisons.push(comparison);
     }
@@ -52,15 +53,4 @@ pub fn run(args: &CompareArgs) -> anyhow::Result<()> {
         ensure!(cpu.median <= most, "{transport}: {:.2} × the floor's CPU per delivery, above {most}", cpu.median);
     }
     Ok(())
-}
-
-fn compare(args: &CompareArgs, transport: Transport) -> anyhow::Result<Comparison> {
-    let (mut floor, mut fanwire) = (Vec::new(), Vec::new());
-    for _ in 0..args.pairs {
-        for (kind, reports) in [(TargetKind::Floor, &mut floor), (TargetKind::Fanwire, &mut fanwire)] {
-            let measured = measure::run(&args.workload, transport, kind, &args.setting)?;
-            reports.push(Report::new(&args.workload, &measured));
-        }
-    }
-    Ok(Comparison::new(transport, floor, fanwire))
 }

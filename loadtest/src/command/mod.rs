@@ -1,5 +1,6 @@
 //! What the binary can do, one file each.
 
+mod attend;
 mod births;
 mod compare;
 mod diff;
@@ -9,6 +10,7 @@ mod launch;
 mod peers;
 mod report;
 mod run;
+mod scenario;
 mod slow;
 mod soak;
 
@@ -25,6 +27,8 @@ pub enum Command {
     Run(run::RunArgs),
     /// Runs of the floor and the gateway in turn, and the ratio of their costs.
     Compare(compare::CompareArgs),
+    /// A load that is written down in a TOML file, and whether it reached its goals.
+    Scenario(scenario::ScenarioArgs),
     /// Floor, gateway and other systems in turn, over and over, into a folder of raw data with a page and a report.
     Peers(peers::PeersArgs),
     /// Reports as one page of HTML, with plots.
@@ -44,12 +48,16 @@ pub enum Command {
     /// Starts a program on one CPU, ended together with its parent.
     #[command(hide = true)]
     Launch(launch::LaunchArgs),
+    /// A client process beside another, which tells it what to do.
+    #[command(hide = true)]
+    Attend,
 }
 
 pub fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Run(args) => run::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Scenario(args) => scenario::run(&args),
         Command::Peers(args) => peers::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Diff(args) => diff::run(&args),
@@ -59,6 +67,7 @@ pub fn run(command: Command) -> anyhow::Result<()> {
         Command::Idle(args) => idle::run(&args),
         Command::Floor(args) => floor::run(&args),
         Command::Launch(args) => launch::run(&args),
+        Command::Attend => attend::run(),
     }
 }
 

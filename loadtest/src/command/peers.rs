@@ -4,7 +4,7 @@ use super::say;
 use crate::html;
 use crate::peer::rounds::{Held, Record, contenders};
 use crate::peer::table;
-use crate::target::Setting;
+use crate::stage::Stage;
 use crate::workload::{Kind, Transport, Workload};
 use anyhow::{Context, ensure};
 use clap::ValueEnum;
@@ -23,7 +23,7 @@ pub struct PeersArgs {
     #[arg(long = "peer", value_name = "NAME", value_delimiter = ',')]
     peers: Vec<String>,
     /// How Fanwire's subscribers are connected; may be given more than once
-    #[arg(long, value_enum, default_values_t = [Transport::Websocket, Transport::Sse], value_delimiter = ',')]
+    #[arg(long, value_enum, default_values_t = [Transport::Websocket, Transport::Sse, Transport::LongPoll], value_delimiter = ',')]
     transport: Vec<Transport>,
     /// Connections, if not the workload's
     #[arg(long, value_name = "N")]
@@ -38,7 +38,7 @@ pub struct PeersArgs {
     #[arg(long, default_value_t = 5, value_name = "S")]
     seconds: u64,
     #[command(flatten)]
-    setting: Setting,
+    stage: Stage,
     /// Folder of the raw data, the page (README.md) and the report (report.html)
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
@@ -91,7 +91,7 @@ fn measure(args: &PeersArgs) -> anyhow::Result<()> {
         let workload = named.workload(args);
         let mut record = Record::open(&args.out, named.name(), &workload)?;
         for _ in 0..args.pairs {
-            record.run_round(&contenders, &workload, &args.setting, |word| eprintln!("{} {word}", named.name()))?;
+            record.run_round(&contenders, &workload, &args.stage, |word| eprintln!("{} {word}", named.name()))?;
         }
     }
     Ok(())

@@ -2,10 +2,11 @@
 
 use super::{save, say};
 use crate::html;
-use crate::measure;
+use crate::measure::{self, Load};
 use crate::report::Report;
 use crate::results;
-use crate::target::{Setting, TargetKind};
+use crate::stage::Stage;
+use crate::target::TargetKind;
 use crate::workload::{Transport, Workload};
 use anyhow::ensure;
 use std::path::PathBuf;
@@ -21,7 +22,7 @@ pub struct RunArgs {
     #[arg(long, value_enum, default_value_t = TargetKind::Fanwire)]
     target: TargetKind,
     #[command(flatten)]
-    setting: Setting,
+    stage: Stage,
     /// Fails if any subscriber fell behind, even if it was told so
     #[arg(long)]
     no_lag: bool,
@@ -34,7 +35,7 @@ pub struct RunArgs {
 }
 
 pub fn run(args: &RunArgs) -> anyhow::Result<()> {
-    let measured = measure::run(&args.workload, args.transport, args.target, &args.setting)?;
+    let measured = measure::run(&Load::alike(&args.workload, args.transport), args.target, &args.stage)?;
     let report = Report::new(&args.workload, &measured);
     say(&report.table())?;
     if let Some(path) = &args.json {

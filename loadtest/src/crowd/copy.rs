@@ -5,14 +5,15 @@
 //! k = 1 and every one advances k and seq by one, so in every message of a life `k = seq - n + 1`. A hole that was
 //! numbered over, or a message of another life, breaks that.
 
+use super::account::Account;
 use crate::client::connection::{Listener, Taking};
 use crate::client::ledger::{Breach, breach, words};
 use crate::payload::StampFinder;
 use crate::scan::{Lost, Message, whole};
 use std::collections::{HashMap, HashSet};
 
-/// Topics whose second token is this are published by the harness and carry `k`.
-const OWN_TOKEN: &[u8] = b".soak.";
+/// Topics whose second token is one of these are published by the harness and carry `k`.
+const OWN_TOKENS: [&[u8]; 2] = [b".soak.", b".load."];
 
 #[derive(Clone, Copy, Debug)]
 struct Held {
@@ -31,20 +32,6 @@ enum Phase {
     Quiet,
     /// Entries state cursors, in rising order.
     Live,
-}
-
-/// What was counted over all of a client's sessions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Account {
-    pub messages: u64,
-    /// Times that the client was live and was put behind.
-    pub lags: u64,
-    /// Events that it was told it lost.
-    pub lost: u64,
-    pub births: u64,
-    pub ends: u64,
-    /// Resumes that were answered anew (`full`).
-    pub full: u64,
 }
 
 #[derive(Debug)]
@@ -100,23 +87,6 @@ impl Copy {
         }
         self.phase = Phase::Greeting;
         cursor.map(|offset| format!("{}:{offset}", words(&self.epoch)))
-    }
-
-    /// A poll's answer begins: it has no `hello`.
-    pub fn begin_answer(&mut self, resume: bool) {
-        let live = self.phase == Phase::Live;
-        self.phase = if resume { Phase::Resuming } else { Phase::Quiet };
-        self.may_repeat &= !live;
-        self.named = resume.then(HashSet::new);
-    }
-
-    /// A poll's answer ends with a cursor.
-    pub fn end_answer(&mut self, cursor: &[u8]) -> Result<(), Breach> {
-        let message = Message { kind: b"at", cursor, ..Message::default() };
-        if self.epoch.is_empty() {
-            self.epoch = cursor.split(|byte| *byte == b':').next().unwrap_or_default().into();
-        }
-        self.take_at(&message, None)
     }
 
     /// True once the client has all its topics and a cursor.
@@ -357,6 +327,21 @@ impl Listener for Copy {
         }
         Ok(())
     }
+
+    fn begin_answer(&mut self, resume: bool) {
+        let live = self.phase == Phase::Live;
+        self.phase = if resume { Phase::Resuming } else { Phase::Quiet };
+        self.may_repeat &= !live;
+        self.named = resume.then(HashSet::new);
+    }
+
+    fn end_answer(&mut self, cursor: &[u8]) -> Result<(), Breach> {
+        let message = Message { kind: b"at", cursor, ..Message::default() };
+        if self.epoch.is_empty() {
+            self.epoch = cursor.split(|byte| *byte == b':').next().unwrap_or_default().into();
+        }
+        self.take_at(&message, None)
+    }
 }
 
 /// Of a topic of our own: its newest message is the one that its seq says, and it has as many events as it says.
@@ -379,7 +364,7 @@ fn check_stamps(message: &Message<'_>, stamps: &StampFinder, n: u64, seq: u64) -
 }
 
 fn is_own(topic: &[u8]) -> bool {
-    memchr::memmem::find(topic, OWN_TOKEN).is_some()
+    OWN_TOKENS.iter().any(|token| memchr::memmem::find(topic, token).is_some())
 }
 
 fn number(message: &Message<'_>, what: &'static str, value: Option<u64>) -> Result<u64, Breach> {

@@ -1,54 +1,70 @@
 //! Subscribers that come and go: they connect, leave at any byte, come back with the cursor over another transport, stop
 //! reading for a while. On one thread and one epoll; each holds a [`Copy`] that proves all it is told.
 
+pub mod account;
 pub mod copy;
 pub mod guest;
-pub mod poll;
+mod life;
+mod reading;
 
 use crate::client::Violation;
-use crate::client::connection::{Taking, plain};
-use crate::client::dial::dial;
-use crate::client::ledger::Breach;
-use crate::client::tally::Tally;
-use crate::clock::{MILLISECOND_NS, SECOND_NS, now_ns, timespec};
+use crate::client::connection::{Connection, Phase, plain};
+use crate::client::tally::{Tally, latencies};
+use crate::clock::{now_ns, timespec};
 use crate::payload::StampFinder;
+use account::Account;
 use anyhow::Context;
-use copy::{Account, Copy};
-use guest::{Habit, Line};
+use copy::Copy;
+use guest::Habit;
+use hdrhistogram::Histogram;
+use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use rand::{Rng, SeedableRng};
-use rustix::buffer::spare_capacity;
-use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::event::epoll::{self, CreateFlags};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, recv, send};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::mem::MaybeUninit;
 use std::net::SocketAddrV4;
 
 /// Readiness events taken at a time.
 const EVENTS_MAX: usize = 1_024;
 /// Bytes read at a time; one buffer for all connections.
 const READ_BYTES_MAX: usize = 256 * 1024;
-/// Connections begun in one turn, so that those that are open have theirs.
-const DIALS_PER_TURN: usize = 64;
-/// How much later one stops reading whose connection is not there yet, ms.
-const PATIENCE_MS: u64 = 200;
-/// Longest time until a subscriber has its snapshots.
-const WHOLE_TIME_NS: u64 = 30 * SECOND_NS;
-/// Longest silence of a stream: heartbeats come more often.
-const SILENCE_NS: u64 = 40 * SECOND_NS;
 
-/// How those that roam live. Times in ms.
+/// How those that roam live, and those that stall. Times in ms.
 #[derive(Clone, Copy, Debug)]
 pub struct Manners {
     /// Mean time of a connection; each lasts between a tenth and twice of it.
     pub life_ms: u64,
+    /// Longest time between two connections.
+    pub away_ms: u64,
+    /// Share of those who stay away for 20 to 40 s, which may be more than the log holds.
+    pub far_share: f64,
+    /// Share of those who come back with a cursor.
+    pub resume_share: f64,
     /// A stall lasts between a third of it and this.
     pub stall_ms: u64,
-    /// Every tenth stall lasts so long that the gateway ends the connection (`write_stall_ms`).
+    /// Every tenth stall lasts so long that the gateway ends the connection (`write_stall_ms`); 0: none does.
     pub long_stall_ms: u64,
+    /// Who stalls does not, but takes so many bytes a second; 0: it stalls.
+    pub read_bytes_per_s: u64,
     pub seed: u64,
+}
+
+impl Default for Manners {
+    fn default() -> Manners {
+        Manners {
+            life_ms: 60_000,
+            away_ms: 2_000,
+            far_share: 0.03,
+            resume_share: 0.75,
+            stall_ms: 10_000,
+            long_stall_ms: 0,
+            read_bytes_per_s: 0,
+            seed: 1,
+        }
+    }
 }
 
 /// What the crowd did.
@@ -78,7 +94,7 @@ enum Act {
 struct Slot {
     habit: Habit,
     /// `None` while it is away.
-    line: Option<Line>,
+    line: Option<Connection<Copy>>,
     /// What it holds while it is away.
     kept: Option<Copy>,
     request: Vec<u8>,
@@ -89,11 +105,12 @@ struct Slot {
     may_end: bool,
     since_ns: u64,
     heard_ns: u64,
+    /// It has been live since it came.
+    was_live: bool,
 }
 
 pub struct Crowd {
     epoll: OwnedFd,
-    events: Vec<epoll::Event>,
     buffer: Vec<u8>,
     answer: Vec<u8>,
     stamps: StampFinder,
@@ -105,6 +122,8 @@ pub struct Crowd {
     /// Nobody leaves or stops reading any more.
     settled: bool,
     pub tally: Tally,
+    /// From a connection's beginning until it was live, ns.
+    pub arrivals: Histogram<u64>,
     pub doings: Doings,
 }
 
@@ -112,7 +131,6 @@ impl Crowd {
     pub fn new(target: SocketAddrV4, manners: Manners) -> anyhow::Result<Crowd> {
         Ok(Crowd {
             epoll: epoll::create(CreateFlags::CLOEXEC)?,
-            events: Vec::with_capacity(EVENTS_MAX),
             buffer: vec![0; READ_BYTES_MAX],
             answer: Vec::new(),
             stamps: StampFinder::default(),
@@ -123,6 +141,7 @@ impl Crowd {
             target,
             settled: false,
             tally: Tally::default(),
+            arrivals: latencies(),
             doings: Doings::default(),
         })
     }
@@ -142,9 +161,16 @@ impl Crowd {
             may_end: false,
             since_ns: 0,
             heard_ns: 0,
+            was_live: false,
         });
         self.timers.push(Reverse((due_ns, number, 0, Act::Arrive)));
         number
+    }
+
+    /// How many are not live: away, or not told everything yet.
+    pub fn waiting(&self) -> usize {
+        let live = |slot: &&Slot| slot.line.as_ref().is_some_and(|line| line.listener.is_live());
+        self.slots.len() - self.slots.iter().filter(live).count()
     }
 
     /// Everybody comes back, reads and stays.
@@ -164,7 +190,7 @@ impl Crowd {
 
     pub fn copy(&self, number: usize) -> Option<&Copy> {
         let slot = &self.slots[number];
-        slot.line.as_ref().map(Line::copy).or(slot.kept.as_ref())
+        slot.line.as_ref().map(|line| &line.listener).or(slot.kept.as_ref())
     }
 
     /// Everything that all of them were told.
@@ -187,7 +213,7 @@ impl Crowd {
                 breach: plain("the end was not delivered", expected, got),
             };
             let Some(line) = &slot.line else { return Some(violation("a connection".into(), "none".into())) };
-            let copy = line.copy();
+            let copy = &line.listener;
             // A poll is whole when it is answered; between two answers it is live.
             if !copy.is_live() {
                 return Some(violation("a whole subscriber".into(), format!("{:?}", slot.habit.topics)));
@@ -205,221 +231,25 @@ impl Crowd {
         self.act()?;
         let next = self.timers.peek().map_or(until_ns, |Reverse((due, ..))| until_ns.min(*due));
         let left = timespec(next.saturating_sub(now_ns()));
-        self.events.clear();
-        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&left)) {
-            Ok(_) | Err(Errno::INTR) => {}
+        let mut room = [const { MaybeUninit::uninit() }; EVENTS_MAX];
+        let events: &[epoll::Event] = match epoll::wait(&self.epoll, &mut room, Some(&left)) {
+            Ok((events, _)) => events,
+            Err(Errno::INTR) => &[],
             Err(error) => return Err(error).context("epoll"),
-        }
-        for index in 0..self.events.len() {
-            let data = self.events[index].data.u64();
+        };
+        for event in events {
+            let data = event.data.u64();
             let (number, session) = ((data & 0xFFFF_FFFF) as usize, (data >> 32) as u32);
             if self.slots[number].session != session {
                 continue;
             }
             let outcome = match &self.slots[number].line {
-                Some(line) if line.is_connecting() => self.ask(number),
+                Some(line) if line.phase == Phase::Connecting => self.ask(number),
                 Some(_) if !self.slots[number].stalled => self.read(number),
                 _ => Ok(()),
             };
             outcome.map_err(|breach| Violation { connection: number, breach })?;
         }
         Ok(())
-    }
-
-    fn act(&mut self) -> anyhow::Result<()> {
-        let mut dials = 0;
-        while let Some(&Reverse((_, number, session, act))) = self.timers.peek().filter(|r| r.0.0 <= now_ns()) {
-            if act == Act::Arrive && dials == DIALS_PER_TURN {
-                return Ok(());
-            }
-            self.timers.pop();
-            if self.slots[number].session != session {
-                continue;
-            }
-            match act {
-                Act::Arrive => {
-                    dials += 1;
-                    self.arrive(number)?;
-                }
-                _ if self.slots[number].line.is_none() => {}
-                Act::Leave if !self.settled => {
-                    self.check_life(number).map_err(|breach| Violation { connection: number, breach })?;
-                    self.leave(number);
-                }
-                Act::Stall if !self.settled => self.stall(number)?,
-                Act::ReadOn if self.slots[number].stalled => self.read_on(number)?,
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn arrive(&mut self, number: usize) -> anyhow::Result<()> {
-        let slot = &mut self.slots[number];
-        let Some(copy) = slot.kept.take() else { return Ok(()) };
-        let way = slot.habit.ways[self.random.random_range(0..slot.habit.ways.len())];
-        let socket = dial(self.target, number, slot.habit.stalls)?;
-        slot.session = slot.session.wrapping_add(1);
-        (slot.stalled, slot.may_end) = (false, false);
-        slot.since_ns = now_ns();
-        slot.heard_ns = slot.since_ns;
-        let data = EventData::new_u64(number as u64 | u64::from(slot.session) << 32);
-        epoll::add(&self.epoll, &socket, data, EventFlags::OUT)?;
-        let (line, request) = Line::begin(socket, way, &slot.habit.topics, copy, slot.resume);
-        (slot.line, slot.request) = (Some(line), request);
-        self.doings.arrivals += 1;
-        self.doings.resumes += u64::from(slot.resume);
-        self.doings.open += 1;
-        let (roams, stalls) = (slot.habit.roams, slot.habit.stalls);
-        if roams {
-            let life = self.random.random_range(self.manners.life_ms / 10..=self.manners.life_ms * 19 / 10);
-            self.later(life, number, Act::Leave);
-        }
-        if stalls {
-            let pause = self.random.random_range(0..=self.manners.stall_ms);
-            self.later(pause, number, Act::Stall);
-        }
-        Ok(())
-    }
-
-    fn later(&mut self, ms: u64, number: usize, act: Act) {
-        let session = self.slots[number].session;
-        self.timers.push(Reverse((now_ns() + ms * MILLISECOND_NS, number, session, act)));
-    }
-
-    /// Before it leaves: it was served while it was there.
-    fn check_life(&self, number: usize) -> Result<(), Breach> {
-        let slot = &self.slots[number];
-        let Some(line) = slot.line.as_ref().filter(|_| !slot.stalled && !slot.habit.stalls) else { return Ok(()) };
-        let now = now_ns();
-        if !line.copy().is_live() && now - slot.since_ns > WHOLE_TIME_NS {
-            return Err(plain("time", "a whole subscriber", format!("none, of {:?}", slot.habit.topics)));
-        }
-        if now - slot.heard_ns > SILENCE_NS {
-            return Err(plain(
-                "time",
-                "a sign of life",
-                format!("none for {} ms", (now - slot.heard_ns) / MILLISECOND_NS),
-            ));
-        }
-        Ok(())
-    }
-
-    fn leave(&mut self, number: usize) {
-        let Some(line) = self.slots[number].line.take() else { return };
-        if self.random.random_bool(0.5)
-            && let Some(farewell) = line.farewell()
-        {
-            // Whether it arrives is not what is tried.
-            let _ = send(line.socket(), &farewell, SendFlags::NOSIGNAL);
-        }
-        self.doings.leaves += 1;
-        self.away(number, line);
-    }
-
-    /// The connection is over; the client will be back.
-    fn away(&mut self, number: usize, line: Line) {
-        self.doings.open -= 1;
-        let (resume, far) = (self.random.random_bool(0.75), self.random.random_bool(0.03));
-        let away = if far { 20_000..=40_000 } else { 0..=2_000 };
-        let away = self.random.random_range(away);
-        let slot = &mut self.slots[number];
-        // Dropping the line closes its socket, which also leaves the epoll.
-        slot.kept = Some(line.into_copy());
-        slot.session = slot.session.wrapping_add(1);
-        slot.resume = resume;
-        self.later(if self.settled { 0 } else { away }, number, Act::Arrive);
-    }
-
-    fn stall(&mut self, number: usize) -> anyhow::Result<()> {
-        if self.slots[number].line.as_ref().is_some_and(Line::is_connecting) {
-            // It has not asked yet: it would be cut off for that, not for being slow.
-            self.later(PATIENCE_MS, number, Act::Stall);
-            return Ok(());
-        }
-        let long = self.random.random_bool(0.1);
-        let Manners { stall_ms, long_stall_ms, .. } = self.manners;
-        let ms = if long { long_stall_ms } else { self.random.random_range(stall_ms / 3..=stall_ms) };
-        let slot = &mut self.slots[number];
-        slot.stalled = true;
-        slot.may_end |= long;
-        self.doings.stalls += 1;
-        self.doings.long_stalls += u64::from(long);
-        self.later(ms, number, Act::ReadOn);
-        self.watch(number, EventFlags::empty())
-    }
-
-    fn read_on(&mut self, number: usize) -> anyhow::Result<()> {
-        self.slots[number].stalled = false;
-        let pause = self.random.random_range(self.manners.stall_ms..=self.manners.stall_ms * 4);
-        self.later(pause, number, Act::Stall);
-        self.watch(number, EventFlags::IN)
-    }
-
-    fn watch(&self, number: usize, flags: EventFlags) -> anyhow::Result<()> {
-        let slot = &self.slots[number];
-        let Some(line) = &slot.line else { return Ok(()) };
-        let data = EventData::new_u64(number as u64 | u64::from(slot.session) << 32);
-        epoll::modify(&self.epoll, line.socket(), data, flags).context("epoll")
-    }
-
-    /// The socket is connected: sends the request.
-    fn ask(&mut self, number: usize) -> Result<(), Breach> {
-        let slot = &mut self.slots[number];
-        let Some(line) = slot.line.as_mut() else { return Ok(()) };
-        let sent = send(line.socket(), &slot.request, SendFlags::NOSIGNAL);
-        if sent != Ok(slot.request.len()) {
-            return Err(plain("request", format!("{} bytes sent", slot.request.len()), format!("{sent:?}")));
-        }
-        line.asked();
-        slot.request = Vec::new();
-        let flags = if slot.stalled { EventFlags::empty() } else { EventFlags::IN };
-        self.watch(number, flags).map_err(|error| plain("epoll", "a change of interest", error.to_string()))
-    }
-
-    fn read(&mut self, number: usize) -> Result<(), Breach> {
-        let slot = &mut self.slots[number];
-        let Some(line) = slot.line.as_mut() else { return Ok(()) };
-        let length = match recv(line.socket(), &mut self.buffer[..], RecvFlags::empty()) {
-            Ok((0, _)) | Err(Errno::CONNRESET) if slot.may_end => {
-                self.doings.ended += 1;
-                if let Some(line) = slot.line.take() {
-                    self.away(number, line);
-                }
-                return Ok(());
-            }
-            Ok((0, _)) => return Err(plain("stream", "more", format!("its end, of {:?}", slot.habit.topics))),
-            Ok((length, _)) => length,
-            Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
-            Err(error) => return Err(plain("stream", "more", error.to_string())),
-        };
-        slot.heard_ns = now_ns();
-        self.tally.bytes += length as u64;
-        self.tally.reads += 1;
-        let (stamps, tally, answer) = (&self.stamps, &mut self.tally, &mut self.answer);
-        let mut taking = Taking { stamps, tally, now_ns: slot.heard_ns, answer };
-        line.take(&self.buffer[..length], &mut taking)?;
-        if !self.answer.is_empty() {
-            let sent = send(line.socket(), &self.answer, SendFlags::NOSIGNAL);
-            let length = self.answer.len();
-            self.answer.clear();
-            if sent != Ok(length) && !slot.may_end {
-                return Err(plain("answer", format!("{length} bytes sent"), format!("{sent:?}")));
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Account {
-    fn plus(self, other: &Account) -> Account {
-        Account {
-            messages: self.messages + other.messages,
-            lags: self.lags + other.lags,
-            lost: self.lost + other.lost,
-            births: self.births + other.births,
-            ends: self.ends + other.ends,
-            full: self.full + other.full,
-        }
     }
 }

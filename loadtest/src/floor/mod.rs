@@ -25,7 +25,7 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, accept_with, bind, getsockname, listen, recv, send,
     sockopt,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fmt;
 use std::io::Write;
@@ -38,7 +38,7 @@ const BACKLOG: i32 = 4_096;
 /// The event of the listener; peers have their index.
 const LISTENER: u64 = u64::MAX;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FloorKind {
     /// FLOOR-A: one send(2) per delivery

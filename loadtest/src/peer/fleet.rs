@@ -2,14 +2,15 @@
 
 use super::dialogue::Dialogue;
 use super::message::{Ear, Tape};
+use crate::audience::{Group, Share, seats};
 use crate::client::Violation;
 use crate::client::connection::plain;
 use crate::client::dial::dial;
 use crate::client::ledger::Breach;
 use crate::client::tally::Tally;
 use crate::clock::{SECOND_NS, now_ns, timespec};
-use crate::measure::Subscribers;
-use crate::workload::Workload;
+use crate::measure::live::Subscribers;
+use crate::workload::{Transport, Workload};
 use anyhow::{Context, bail};
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
@@ -66,19 +67,41 @@ impl PeerFleet {
             tally: Tally::default(),
         };
         let deadline = now_ns() + OPEN_TIME_NS;
-        let subscriptions = workload.subscriptions();
-        while fleet.ready < subscriptions.len() {
-            while fleet.members.len() < subscriptions.len().min(fleet.ready + OPENING_MAX) {
-                let topics = &subscriptions[fleet.members.len()];
+        // The same choice of topics that Fanwire's subscribers make.
+        let groups = [Group::of(workload, Transport::Websocket)];
+        let seats = seats(workload, &groups, Share { process: 0, processes: 1 });
+        while fleet.ready < seats.len() {
+            while fleet.members.len() < seats.len().min(fleet.ready + OPENING_MAX) {
+                let topics = &seats[fleet.members.len()].topics;
                 fleet.add(address, subscriber(topics), Tape::new(topics))?;
             }
             fleet.turn(now_ns() + SECOND_NS / 10)?;
             progress(fleet.ready);
             if now_ns() > deadline {
-                bail!("only {} of {} subscribers were subscribed in time", fleet.ready, subscriptions.len());
+                bail!("only {} of {} subscribers were subscribed in time", fleet.ready, seats.len());
             }
         }
         Ok(fleet)
+    }
+
+    /// What all of them received.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Latencies are those of messages that are due from then on.
+    pub fn time_from(&mut self, window_ns: u64) {
+        self.tally.timed_from_ns = window_ns;
+    }
+
+    /// True while somebody was not given the newest message of a topic, whose number `last` says.
+    pub fn is_behind(&self, last: impl Fn(u32) -> u64) -> bool {
+        self.members.iter().any(|member| member.tape.missing(&last) > 0)
+    }
+
+    /// Counts what was not delivered up to the end as lost.
+    pub fn count_missing(&mut self, last: impl Fn(u32) -> u64) {
+        self.tally.lost += self.members.iter().map(|member| member.tape.missing(&last)).sum::<u64>();
     }
 
     fn add(&mut self, address: SocketAddrV4, dialogue: Box<dyn Dialogue>, tape: Tape) -> anyhow::Result<()> {
@@ -160,21 +183,8 @@ impl Subscribers for PeerFleet {
         Ok(())
     }
 
-    fn tally(&mut self) -> &mut Tally {
-        &mut self.tally
-    }
-
-    fn first_behind(&self, last: &dyn Fn(u32) -> u64) -> Option<Violation> {
-        self.members.iter().enumerate().find_map(|(connection, member)| {
-            let breach = member.tape.first_behind(last)?;
-            Some(Violation { connection, breach })
-        })
-    }
-
-    /// Peers lose without a word: what did not arrive is counted.
-    fn give_up(&mut self, _violation: Violation, last: &dyn Fn(u32) -> u64) -> anyhow::Result<()> {
-        self.tally.lost += self.members.iter().map(|member| member.tape.missing(last)).sum::<u64>();
-        Ok(())
+    fn deliveries(&self) -> u64 {
+        self.tally.deliveries
     }
 }
 

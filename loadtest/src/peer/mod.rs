@@ -14,6 +14,7 @@ pub mod node;
 pub mod origin;
 pub mod post;
 pub mod pushpin;
+pub mod report;
 pub mod rounds;
 pub mod socketio;
 pub mod table;

@@ -62,7 +62,9 @@ impl Inlet for Lines {
         self.stream.send(written)
     }
 
-    fn finish(&mut self) -> anyhow::Result<u64> {
-        self.stream.finish()
+    fn finish(&mut self, sent: u64) -> anyhow::Result<()> {
+        let accepted = self.stream.finish()?;
+        ensure!(accepted == sent, "the peer accepted {accepted} of {sent} messages");
+        Ok(())
     }
 }

@@ -87,11 +87,13 @@ impl Inlet for Posts {
         Ok(())
     }
 
-    fn finish(&mut self) -> anyhow::Result<u64> {
+    /// Every answer is read; one that refuses ends the run.
+    fn finish(&mut self, sent: u64) -> anyhow::Result<()> {
         while self.unanswered > 0 {
             self.read(RecvFlags::empty())?;
         }
-        Ok(self.accepted)
+        ensure!(self.accepted == sent, "the peer accepted {} of {sent} messages", self.accepted);
+        Ok(())
     }
 }
 

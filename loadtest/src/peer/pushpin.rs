@@ -156,8 +156,10 @@ impl Inlet for Items {
         Ok(())
     }
 
-    fn finish(&mut self) -> anyhow::Result<u64> {
-        Ok(self.accepted)
+    /// Each request was answered when it was sent.
+    fn finish(&mut self, sent: u64) -> anyhow::Result<()> {
+        ensure!(self.accepted == sent, "Pushpin accepted {} of {sent} messages", self.accepted);
+        Ok(())
     }
 }
 

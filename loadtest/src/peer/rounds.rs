@@ -1,10 +1,13 @@
 //! Interleaved rounds: in each the floor, Fanwire and every peer once, since absolute figures drift and ratios within a
 //! round hold. Every run is written down when it is over, so that nothing is lost if a later one fails.
 
+use super::report::PeerReport;
 use super::{ALL, Peer, Way, measure};
-use crate::report::Report;
+use crate::measure::Load;
+use crate::report::{Latency, Report};
 use crate::results::{Run, values};
-use crate::target::{Setting, TargetKind};
+use crate::stage::Stage;
+use crate::target::TargetKind;
 use crate::workload::{Transport, Workload};
 use anyhow::{Context, ensure};
 use serde::Serialize;
@@ -20,6 +23,14 @@ pub enum Contender {
     Peer(&'static dyn Peer, Way),
 }
 
+/// The report of a run.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Said {
+    Own(Report),
+    Peer(PeerReport),
+}
+
 /// What is written of one run, as one line.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
@@ -29,7 +40,7 @@ enum Line {
         /// `None` of our own.
         version: Option<String>,
         #[serde(flatten)]
-        report: Box<Report>,
+        report: Box<Said>,
     },
     Failure {
         round: u64,
@@ -61,12 +72,14 @@ impl Contender {
         }
     }
 
-    fn run(&self, workload: &Workload, setting: &Setting) -> anyhow::Result<Report> {
-        let measured = match *self {
-            Contender::Own(kind, transport) => crate::measure::run(workload, transport, kind, setting),
-            Contender::Peer(peer, way) => measure::run(workload, peer, way, setting),
-        };
-        Ok(Report::new(workload, &measured?))
+    fn run(&self, workload: &Workload, stage: &Stage) -> anyhow::Result<Said> {
+        match *self {
+            Contender::Own(kind, transport) => {
+                let measured = crate::measure::run(&Load::alike(workload, transport), kind, stage)?;
+                Ok(Said::Own(Report::new(workload, &measured)))
+            }
+            Contender::Peer(peer, way) => measure::run(workload, peer, way, &stage.setting).map(Said::Peer),
+        }
     }
 }
 
@@ -121,15 +134,15 @@ impl Record {
         &mut self,
         contenders: &[Contender],
         workload: &Workload,
-        setting: &Setting,
+        stage: &Stage,
         mut tell: impl FnMut(&str),
     ) -> anyhow::Result<()> {
         self.round += 1;
         for contender in contenders {
             let (target, transport) = (contender.target(), contender.transport());
-            let line = match contender.run(workload, setting) {
+            let line = match contender.run(workload, stage) {
                 Ok(report) => {
-                    tell(&format!("round {}: {}", self.round, said(&report)));
+                    tell(&format!("round {}: {target} {transport}: {}", self.round, report.in_short()));
                     Line::Run { round: self.round, version: contender.version(), report: Box::new(report) }
                 }
                 Err(error) => {
@@ -151,12 +164,19 @@ impl Record {
     }
 }
 
-fn said(report: &Report) -> String {
-    let Report { target, transport, cpu_us_per_delivery, deliveries_per_second, latency_ms, lost, .. } = report;
-    format!(
-        "{target} {transport}: {cpu_us_per_delivery:.2} µs per delivery, {deliveries_per_second:.0}/s, p50 {:.1} ms, p99 {:.1} ms, {lost} lost",
-        latency_ms.p50, latency_ms.p99
-    )
+impl Said {
+    fn in_short(&self) -> String {
+        let (cpu_us, per_second, latency, lost) = match self {
+            Said::Own(report) => {
+                (report.cpu_us_per_delivery, report.deliveries_per_second, report.latency_ms, report.lost)
+            }
+            Said::Peer(report) => {
+                (report.cpu_us_per_delivery, report.deliveries_per_second, report.latency_ms, report.lost)
+            }
+        };
+        let Latency { p50, p99, .. } = latency;
+        format!("{cpu_us:.2} µs per delivery, {per_second:.0}/s, p50 {p50:.1} ms, p99 {p99:.1} ms, {lost} lost")
+    }
 }
 
 /// A run that failed, as it is read again.

@@ -90,7 +90,7 @@ pub fn page(held: &[(String, Held)]) -> String {
 const HOW_TO_READ: &str = "## How to read it
 
 - **× FLOOR-A**: CPU per delivery over that of the floor program (one `send(2)` per subscriber and message) *in the same round*: median over the rounds, and least to
-  most. Microseconds drift by a factor of two with the machine, ratios hold. A peer's CPU is that of all its processes and threads; what ksoftirqd does for it is not in it.
+  most. Microseconds drift by a factor of two with the machine, ratios hold. CPU is that of all processes and threads of the system, and of ksoftirqd on their CPU.
 - **deliveries per CPU second**: what one core pays for at this load. Under more load systems that gather messages into one write do better.
 - **p50 / p99**: from when a message was due to be published until a subscriber has read it. *(full)*: its CPU was full, it could not keep up, and the latency is that of a
   queue that grows with the run's length.

@@ -41,6 +41,7 @@ pub struct Run {
     pub latency_histogram: Vec<(f64, u64)>,
     #[serde(default)]
     pub samples: Vec<Sample>,
+    #[serde(default)]
     pub lags: u64,
     pub lost: u64,
     pub resident_bytes: u64,

@@ -6,13 +6,15 @@
 
 pub mod report;
 
-use crate::client::Fleet;
+use crate::audience::{Group, Share};
+use crate::client::{Fleet, Invitation};
 use crate::clock::{SECOND_NS, now_ns};
-use crate::measure::{DRAIN_TIME_NS, LEAD_NS, LOOK_NS, Live, Subscribers, publishing_beside};
+use crate::measure::live::Live;
+use crate::measure::{DRAIN_TIME_NS, LEAD_NS, LOOK_NS, pin_clients, publishing_beside};
 use crate::publisher::{self, Progress, Schedule};
 use crate::report::Latency;
 use crate::target::counters::{Page, ask};
-use crate::target::process::{name_thread, pin, resident_bytes};
+use crate::target::process::{name_thread, resident_bytes};
 use crate::target::{Plan, Setting, Target};
 use crate::workload::{Transport, Workload};
 use anyhow::{Context, bail, ensure};
@@ -87,6 +89,7 @@ impl SlowLoad {
     }
 
     fn workload(&self) -> anyhow::Result<Workload> {
+        ensure!(self.transport.is_stream(), "--transport is websocket or sse");
         ensure!(self.slow < self.subscribers, "--slow is fewer than --subscribers");
         ensure!((100..=600_000).contains(&self.stall_ms), "--stall-ms is 100 to 600000");
         let ends = self.scenario == Scenario::Ended;
@@ -131,19 +134,20 @@ impl fmt::Display for Scenario {
 pub fn run(load: &SlowLoad, setting: &Setting, disturbed: bool) -> anyhow::Result<SlowRun> {
     let workload = load.workload()?;
     let live = Live::new(format!("{} {}", load.scenario, if disturbed { "disturbed" } else { "calm" }));
-    if !pin(setting.client_cpu) {
-        eprintln!("warning: CPU {} is not to be had; nothing is pinned", setting.client_cpu);
-    }
+    pin_clients(setting.client_cpu);
     name_thread(c"subscribers");
     let target = Target::gateway(setting, &load.plan())?;
     publisher::give_birth(&workload, target.address)?;
     let narrow = if load.scenario == Scenario::Block { 0 } else { load.slow };
-    let mut fleet = Fleet::open(&workload, load.transport, target.address, narrow, |whole| {
+    let groups = [Group::of(&workload, load.transport)];
+    let (targets, share) = ([target.address], Share::ALL);
+    let invitation = Invitation { workload: &workload, groups: &groups, targets: &targets, share, narrow };
+    let mut fleet = Fleet::open(&invitation, |whole| {
         live.show(|| format!("{whole} of {} subscribers are open", workload.subscribers));
     })?;
-    let schedule = Schedule { start_ns: now_ns() + LEAD_NS, rate: load.rate, burst: 1, messages: workload.messages() };
+    let schedule = Schedule::of(&workload, now_ns() + LEAD_NS);
     let progress = Progress::default();
-    let outcome = publishing_beside(&workload, schedule, target.address, &progress, || {
+    let outcome = publishing_beside(&workload, schedule, &targets, &progress, || {
         let mut trial = Trial { load, disturbed, fleet: &mut fleet, target: &target, progress: &progress, live: &live };
         trial.run(&workload, schedule)
     });
@@ -176,7 +180,8 @@ impl Trial<'_> {
         let aside = self.aside();
         ensure!(aside.len() < self.fleet.len(), "no subscriber is left to be measured");
         aside.iter().for_each(|&number| self.fleet.set_aside(number));
-        (self.fleet.tally.timed_from_ns, self.fleet.aside.timed_from_ns) = (stall_ns, stall_ns);
+        self.fleet.time_from(stall_ns);
+        self.fleet.aside.timed_from_ns = stall_ns;
         self.live.run_until(stall_ns, self.fleet, self.progress)?;
         let before = self.memory()?;
         self.begin_stall(&aside)?;
@@ -188,7 +193,7 @@ impl Trial<'_> {
         self.prove(&aside)?;
         self.prove_memory(before, during)?;
         let page = self.page()?;
-        let tally = &self.fleet.tally;
+        let tally = self.fleet.total();
         let stopped = if self.stops_reading() { &aside[..] } else { &[] };
         let blocked = self.load.scenario == Scenario::Block;
         Ok(SlowRun {
@@ -276,7 +281,7 @@ impl Trial<'_> {
         loop {
             let open = (0..self.load.slow).find(|&number| ends && !self.fleet.has_ended(number));
             // Of who is to be ended only its end is awaited.
-            let behind = self.fleet.first_behind(&|topic| workload.messages_of(topic));
+            let behind = self.fleet.first_behind(|topic| workload.messages_of(topic));
             let behind = behind.filter(|violation| !ends || violation.connection >= self.load.slow);
             match (behind, open) {
                 (None, None) => return Ok(()),
@@ -288,7 +293,7 @@ impl Trial<'_> {
     }
 
     fn prove(&self, aside: &[usize]) -> anyhow::Result<()> {
-        let Fleet { tally, aside: of_aside, .. } = &*self.fleet;
+        let (tally, of_aside) = (self.fleet.total(), &self.fleet.aside);
         ensure!(tally.lags == 0, "{} lags among those who read all the time", tally.lags);
         let page = self.page()?;
         let stalled = page.sum("closes_total", "\"write_stalled\"");

@@ -6,12 +6,13 @@ pub mod report;
 pub mod samples;
 
 use crate::clock::{MILLISECOND_NS, SECOND_NS, now_ns};
-use crate::crowd::copy::Account;
-use crate::crowd::guest::{Habit, Way};
+use crate::crowd::account::Account;
+use crate::crowd::guest::Habit;
 use crate::crowd::{Crowd, Doings, Manners};
+use crate::measure::pin_clients;
 use crate::report::Latency;
 use crate::target::counters::Page;
-use crate::target::process::{name_thread, pin};
+use crate::target::process::name_thread;
 use crate::target::{Plan, Setting, Target};
 use crate::workload::Transport;
 use anyhow::{Context, bail, ensure};
@@ -117,7 +118,8 @@ impl SoakLoad {
 
     fn manners(&self) -> Manners {
         let life_ms = self.subscribers as u64 * 1_000 / self.churn;
-        Manners { life_ms, stall_ms: self.stall_ms, long_stall_ms: self.stall_ms * 4, seed: self.seed }
+        let (stall_ms, seed) = (self.stall_ms, self.seed);
+        Manners { life_ms, stall_ms, long_stall_ms: stall_ms * 4, seed, ..Manners::default() }
     }
 
     fn duration_ns(&self) -> u64 {
@@ -127,17 +129,17 @@ impl SoakLoad {
     /// Everybody, each with its habits; `due` says when who comes.
     fn invite(&self, crowd: &mut Crowd, board: &Board, due: impl Fn(usize) -> u64) {
         let mut random = SmallRng::seed_from_u64(self.seed);
-        let streams = vec![Way::Stream(Transport::Websocket), Way::Stream(Transport::Sse)];
+        let streams = vec![Transport::Websocket, Transport::Sse];
         let share = (self.subscribers / 100).max(1);
         for number in 0..self.subscribers {
             let chosen = index::sample(&mut random, self.hot, HOT_PER_SUBSCRIBER);
             let mut names: Vec<&str> = chosen.iter().map(|topic| board.topic(topic)).collect();
             let mut patterns: Vec<&str> = Vec::new();
-            let (mut ways, mut stalls) = (streams.clone(), false);
+            let (mut transports, mut stalls) = (streams.clone(), false);
             match number {
                 n if n < self.slow => (names, stalls) = (vec![names[0], FLOOD], true),
-                n if n < self.slow + share => ways.push(Way::LongPoll),
-                n if n < self.slow + 2 * share => ways = vec![Way::LongPoll],
+                n if n < self.slow + share => transports.push(Transport::LongPoll),
+                n if n < self.slow + 2 * share => transports = vec![Transport::LongPoll],
                 n if n < self.slow + 4 * share => {
                     patterns = vec!["quote.binance.*", "trade.binance.*", "score.nhl.*", "feed.*"]
                 }
@@ -147,7 +149,7 @@ impl SoakLoad {
             let exact = names.iter().map(|name| name.as_bytes().into()).collect();
             let topics = names.iter().chain(&patterns).copied().collect::<Vec<_>>().join(",");
             let roams = random.random_bool(0.98);
-            crowd.add(Habit { topics, exact, ways, stalls, roams }, due(number));
+            crowd.add(Habit { topics, exact, transports, stalls, roams }, due(number));
         }
     }
 }
@@ -155,9 +157,7 @@ impl SoakLoad {
 /// Runs it. `tell` is given a line now and then. An error is a violation, or a gateway that broke.
 pub fn run(load: &SoakLoad, setting: &Setting, mut tell: impl FnMut(&str)) -> anyhow::Result<SoakReport> {
     load.validate()?;
-    if !pin(setting.client_cpu) {
-        eprintln!("warning: CPU {} is not to be had; nothing is pinned", setting.client_cpu);
-    }
+    pin_clients(setting.client_cpu);
     name_thread(c"crowd");
     let target = Target::gateway(setting, &load.plan())?;
     let board = Board::new(load.hot);

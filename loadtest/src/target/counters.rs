@@ -75,6 +75,17 @@ impl Counters {
         }
     }
 
+    pub fn plus(&self, other: &Counters) -> Counters {
+        Counters {
+            writes: self.writes + other.writes,
+            writes_short: self.writes_short + other.writes_short,
+            deliveries: self.deliveries + other.deliveries,
+            passes: self.passes + other.passes,
+            commits: self.commits + other.commits,
+            lags: self.lags + other.lags,
+        }
+    }
+
     pub fn since(&self, before: &Counters) -> Counters {
         Counters {
             writes: self.writes - before.writes,

@@ -14,24 +14,30 @@ pub struct Instructions {
     pub user_per_ns: f64,
 }
 
+/// Why nothing can be counted here; nothing if something can.
+pub fn probe() -> anyhow::Result<()> {
+    let probe = Command::new("perf").args(["stat", "-x,", "-e", EVENTS, "true"]).output();
+    read(&String::from_utf8_lossy(&probe.context("perf cannot be started")?.stderr))?;
+    Ok(())
+}
+
 /// A `perf stat` that runs.
 #[derive(Debug)]
 pub struct Counting(Child);
 
 impl Counting {
-    /// Begins to count. The error says why nothing can be counted here.
     pub fn begin(pid: u32) -> anyhow::Result<Counting> {
-        let probe = Command::new("perf").args(["stat", "-x,", "-e", EVENTS, "true"]).output();
-        let probe = probe.context("perf cannot be started")?;
-        read(&String::from_utf8_lossy(&probe.stderr))?;
         let mut perf = Command::new("perf");
         perf.args(["stat", "-x,", "-e", EVENTS, "-p", &pid.to_string()]);
-        let child = perf.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
-        Ok(Counting(child))
+        Ok(Counting(perf.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?))
     }
 
-    pub fn end(self) -> anyhow::Result<Instructions> {
-        kill_process(Pid::from_child(&self.0), Signal::INT)?;
+    /// Counts no longer; what was counted is read later.
+    pub fn stop(&self) -> anyhow::Result<()> {
+        Ok(kill_process(Pid::from_child(&self.0), Signal::INT)?)
+    }
+
+    pub fn read(self) -> anyhow::Result<Instructions> {
         let output = self.0.wait_with_output().context("perf")?;
         read(&String::from_utf8_lossy(&output.stderr))
     }

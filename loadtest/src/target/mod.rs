@@ -6,22 +6,23 @@ pub mod kernel;
 pub mod process;
 pub mod program;
 
-use crate::floor::FloorKind;
+use crate::child::{launch, own_program};
+use crate::measure::Load;
+use crate::stage::Stage;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use counters::Counters;
 use process::descendants;
 use program::Folder;
 use rustix::process::{Pid, Signal, kill_process};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddrV4;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 /// Longest time until the target says where it listens.
@@ -51,12 +52,6 @@ pub struct Setting {
     /// The gateway's binary; by default `fanwire` beside this program
     #[arg(long, value_name = "PATH")]
     pub gateway_bin: Option<PathBuf>,
-    /// Which floor is started, where one is
-    #[arg(long, value_enum, default_value_t)]
-    pub floor: FloorKind,
-    /// Milliseconds for which the coalescing floor gathers; 0: what one turn of its loop reads
-    #[arg(long, default_value_t = 0, value_name = "MS")]
-    pub floor_tick_ms: u64,
     /// CPU of the target
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub server_cpu: usize,
@@ -75,6 +70,25 @@ pub struct Target {
     _folder: Option<Folder>,
 }
 
+/// Keys of a gateway's configuration, by section.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(transparent)]
+pub struct GatewayKeys(toml::Table);
+
+impl GatewayKeys {
+    /// Sets a key that is not given.
+    fn set_default(&mut self, section: &str, key: &str, value: i64) {
+        let section = self.0.entry(section).or_insert_with(|| toml::Table::new().into());
+        if let Some(section) = section.as_table_mut() {
+            section.entry(key).or_insert(value.into());
+        }
+    }
+
+    fn to_toml(&self) -> anyhow::Result<String> {
+        toml::to_string(&self.0).context("the gateway's configuration")
+    }
+}
+
 /// A gateway to start: what it does, and its configuration.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -85,9 +99,12 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The gateway's defaults, one shard on one core, room for every subscriber.
-    pub fn plain(subscribers: usize) -> Plan {
-        Plan::serving("shards = 1", &format!("connections_max = {}", subscribers + 100))
+    /// The gateway's defaults, one shard on one core, room for every subscriber, and `keys`.
+    pub fn plain(subscribers: usize, keys: &GatewayKeys) -> anyhow::Result<Plan> {
+        let mut config = keys.clone();
+        config.set_default("server", "shards", 1);
+        config.set_default("limits", "connections_max", subscribers as i64 + 100);
+        Ok(Plan { command: vec!["serve".into()], config: config.to_toml()? })
     }
 
     /// `server` and `limits`: keys of the two sections.
@@ -97,18 +114,38 @@ impl Plan {
     }
 }
 
-impl Target {
-    pub fn start(kind: TargetKind, setting: &Setting, subscribers: usize) -> anyhow::Result<Target> {
-        match kind {
-            TargetKind::Fanwire => Target::gateway(setting, &Plan::plain(subscribers)),
-            TargetKind::Floor => {
-                let this = own_program()?;
-                let (kind, tick_ms) = (setting.floor.to_string(), setting.floor_tick_ms.to_string());
-                let arguments = ["floor", "--kind", &kind, "--tick-ms", &tick_ms].map(OsString::from);
-                let (target, _) = Target::launch(setting, this.into(), &arguments, None)?;
-                Ok(target)
-            }
+impl TargetKind {
+    /// Refuses what a target cannot answer.
+    pub fn speaks(self, load: &Load) -> anyhow::Result<()> {
+        if self != TargetKind::Floor {
+            return Ok(());
         }
+        if let Some(group) = load.groups.iter().find(|group| !group.transport.is_stream()) {
+            bail!("a floor speaks websocket and sse, not {}", group.transport);
+        }
+        match load.roamers.first() {
+            Some(roamers) => bail!("a floor knows no cursors: nobody can come back to it ({})", roamers.group.name),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Target {
+    /// As many as the stage has, all alike.
+    pub fn start(kind: TargetKind, stage: &Stage, load: &Load) -> anyhow::Result<Vec<Target>> {
+        (0..stage.gateways)
+            .map(|_| match kind {
+                TargetKind::Fanwire => Target::gateway(&stage.setting, &Plan::plain(load.connections(), &load.keys)?),
+                TargetKind::Floor => Target::floor(stage),
+            })
+            .collect()
+    }
+
+    fn floor(stage: &Stage) -> anyhow::Result<Target> {
+        let (kind, tick_ms) = (stage.floor.to_string(), stage.floor_tick_ms.to_string());
+        let arguments = ["floor", "--kind", &kind, "--tick-ms", &tick_ms].map(OsString::from);
+        let (target, _) = Target::launch(&stage.setting, &own_program()?, &arguments, None)?;
+        Ok(target)
     }
 
     /// Starts a gateway on free ports.
@@ -119,26 +156,21 @@ impl Target {
         let mut arguments: Vec<OsString> = plan.command.iter().map(OsString::from).collect();
         arguments.extend(["--config".into(), file.into()]);
         arguments.extend(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"].map(OsString::from));
-        let (mut target, lines) = Target::launch(setting, program.into(), &arguments, Some(folder))?;
+        let (mut target, lines) = Target::launch(setting, &program, &arguments, Some(folder))?;
         target.admin = Some(await_address(&lines, "admin on http://")?);
         Ok(target)
     }
 
     fn launch(
         setting: &Setting,
-        program: OsString,
+        program: &Path,
         arguments: &[OsString],
         folder: Option<Folder>,
     ) -> anyhow::Result<(Target, Receiver<String>)> {
-        let mut command = Command::new(own_program()?);
-        command.args(["launch", "--cpu", &setting.server_cpu.to_string(), "--"]).arg(program).args(arguments);
-        command.env("FANWIRE_LOG", "error").stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child = command.spawn().context("the target cannot be started")?;
-        let stdout = child.stdout.take().context("the target's output")?;
+        let (child, lines) = launch(setting.server_cpu, program, arguments, Stdio::null())?;
         let unknown = SocketAddrV4::new(std::net::Ipv4Addr::UNSPECIFIED, 0);
         // From here on the child ends with this value, whatever happens.
         let mut target = Target { child, address: unknown, admin: None, _folder: folder };
-        let lines = lines_of(stdout);
         target.address = await_address(&lines, "listening on http://")?;
         Ok((target, lines))
     }
@@ -211,22 +243,6 @@ fn gateway_bin(setting: &Setting, this: &Path) -> anyhow::Result<PathBuf> {
         );
     }
     Ok(path)
-}
-
-fn own_program() -> anyhow::Result<PathBuf> {
-    std::env::current_exe().context("our own program")
-}
-
-/// The lines that a child prints, read by a thread of their own, so that waiting for one can end.
-fn lines_of(stdout: ChildStdout) -> Receiver<String> {
-    let (sender, lines) = sync_channel(64);
-    std::thread::spawn(move || {
-        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            // Nobody listens any more: the lines are still read, so that the child does not block.
-            let _ = sender.try_send(line);
-        }
-    });
-    lines
 }
 
 fn await_address(lines: &Receiver<String>, intro: &str) -> anyhow::Result<SocketAddrV4> {

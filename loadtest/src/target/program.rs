@@ -1,6 +1,7 @@
 //! A target that is not ours: a program with a folder of files, which is there once its ports take connections.
 
-use super::{START_TIME, Setting, Target, own_program};
+use super::{START_TIME, Setting, Target};
+use crate::child::own_program;
 use crate::clock::{MILLISECOND_NS, now_ns, wait_until};
 use anyhow::{Context, bail, ensure};
 use std::ffi::OsString;
