@@ -8,8 +8,9 @@ SEEDS ?= 100000
 MINUTES ?= 60
 SOCKET_SEEDS ?= 500
 PAIRS ?= 3
+SCENARIO ?= *
 
-.PHONY: help run simulate test test-web test-rust test-browser lint lint-rust lint-web fmt bench load load-peers slow soak births fuzz loom race web clean
+.PHONY: help run simulate test test-web test-rust test-browser lint lint-rust lint-web fmt bench load load-peers scenarios slow soak births fuzz loom race web clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,10 +55,13 @@ fmt: ## formats the Rust code
 bench: ## to come: criterion benches
 	@echo "no benches yet; see benches/README.md"
 
-load: ## a minute of 1,000 subscribers, every event proven; then CPU per delivery beside the floor (under 3 minutes)
+load: ## one minute beside the floor: CPU per delivery and latency, as many pairs of short runs as fit (about 4 for each transport)
 	cargo build --release -p fanwire -p fanwire-loadtest
-	target/release/fanwire-loadtest run --subscribers 1000 --topics 1 --per-subscriber 1 --rate 100 --seconds 60 --no-lag
-	target/release/fanwire-loadtest compare --pairs 3 --seconds 5 --transport websocket --transport sse
+	target/release/fanwire-loadtest compare --minutes 1 --seconds 3 --warmup 1 --transport websocket --transport sse
+
+scenarios: ## every file of loadtest/scenarios, seven pairs where it compares (about 40 minutes; SCENARIO=w1 for one)
+	cargo build --release -p fanwire -p fanwire-loadtest
+	for file in loadtest/scenarios/$(SCENARIO).toml; do target/release/fanwire-loadtest scenario $$file; done
 
 load-peers: ## floor, Fanwire, nchan, NATS, ws, Socket.IO and Pushpin in turn, into loadtest/results/<date>/peers (PAIRS=3; about 15 minutes)
 	cargo build --release -p fanwire -p fanwire-loadtest

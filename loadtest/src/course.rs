@@ -78,19 +78,14 @@ impl Looks {
     }
 }
 
-/// What all processes received at once.
-pub fn sum(processes: &[Vec<Look>]) -> Vec<Look> {
-    let Some((first, others)) = processes.split_first() else { return Vec::new() };
-    let mut looks = first.clone();
-    for other in others {
-        for (look, other) in looks.iter_mut().zip(other) {
-            look.deliveries += other.deliveries;
-            look.bytes += other.bytes;
-            look.reads += other.reads;
-            look.latency.extend(&other.latency);
-        }
+/// What another process received at the same moments comes on top.
+pub fn add(looks: &mut [Look], others: &[Look]) {
+    for (look, other) in looks.iter_mut().zip(others) {
+        look.deliveries += other.deliveries;
+        look.bytes += other.bytes;
+        look.reads += other.reads;
+        look.latency.extend(&other.latency);
     }
-    looks
 }
 
 /// What was recorded in the seconds that end after `from_s` and by `to_s`, since the first look.
@@ -171,7 +166,8 @@ mod tests {
         let [mut fast, mut slow] = [Looks::default(), Looks::default()];
         (1..4).for_each(|second| fast.take(second * SECOND_NS, &tally_of(&vec![1; second as usize])));
         (1..4).for_each(|second| slow.take(second * SECOND_NS, &tally_of(&vec![9; second as usize * 10])));
-        let looks = sum(&[fast.taken, slow.taken]);
+        let mut looks = fast.taken;
+        add(&mut looks, &slow.taken);
         assert_eq!(looks.iter().map(|look| look.deliveries).collect::<Vec<_>>(), [11, 22, 33]);
         assert_eq!(recorded::histogram(&looks[2].latency).len(), 11);
     }

@@ -11,7 +11,7 @@ use crate::child::{launch, own_program};
 use crate::client::tally::Tally;
 use crate::client::{Fleet, Invitation};
 use crate::clock::now_ns;
-use crate::course::{Look, Looks};
+use crate::course::{self, Look, Looks};
 use crate::measure::attend;
 use crate::stage::Stage;
 use crate::workload::Workload;
@@ -45,6 +45,24 @@ pub struct Outcome {
     pub tallies: Vec<Tally>,
     pub open_ns: u64,
     pub audited: usize,
+}
+
+impl Outcome {
+    /// Of a fleet that has received all.
+    pub fn of(fleet: Fleet, looks: Vec<Look>) -> Outcome {
+        let audited = fleet.audited();
+        Outcome { looks, tallies: fleet.tallies, open_ns: fleet.open_ns, audited }
+    }
+
+    /// What others received comes on top.
+    pub fn add(&mut self, others: Vec<Outcome>) {
+        for other in others {
+            course::add(&mut self.looks, &other.looks);
+            self.tallies.iter_mut().zip(&other.tallies).for_each(|(tally, other)| tally.add(other));
+            self.open_ns = self.open_ns.max(other.open_ns);
+            self.audited += other.audited;
+        }
+    }
 }
 
 /// What a helper says.
@@ -85,7 +103,7 @@ impl Helpers {
     }
 
     pub fn await_open(&self) -> anyhow::Result<()> {
-        self.0.iter().try_for_each(|helper| match helper.next(Duration::ZERO)? {
+        self.0.iter().try_for_each(|helper| match helper.next()? {
             Word::Open => Ok(()),
             other => bail!("a client process said {other:?} before its subscribers were open"),
         })
@@ -105,7 +123,7 @@ impl Helpers {
     pub fn finish(mut self) -> anyhow::Result<Vec<Outcome>> {
         let mut outcomes = Vec::new();
         for helper in &mut self.0 {
-            match helper.next(Duration::ZERO)? {
+            match helper.next()? {
                 Word::Done(outcome) => outcomes.push(outcome),
                 Word::Open => bail!("a client process said twice that it is open"),
                 Word::Failed(failure) => return Err(anyhow!(failure)),
@@ -117,8 +135,8 @@ impl Helpers {
 }
 
 impl Helper {
-    fn next(&self, longer: Duration) -> anyhow::Result<Word> {
-        let line = self.words.recv_timeout(WORD_TIME + longer).context("a client process says nothing")?;
+    fn next(&self) -> anyhow::Result<Word> {
+        let line = self.words.recv_timeout(WORD_TIME).context("a client process says nothing")?;
         match serde_json::from_str(&line).with_context(|| format!("a client process said {line:?}"))? {
             Word::Failed(failure) => Err(anyhow!(failure)),
             word => Ok(word),
@@ -167,8 +185,7 @@ fn run(input: &mut impl BufRead, output: &mut impl Write) -> anyhow::Result<Outc
     if audits {
         audit(&fleet, &workload, targets)?;
     }
-    let audited = fleet.audited();
-    Ok(Outcome { looks: looks.taken, tallies: fleet.tallies, open_ns: fleet.open_ns, audited })
+    Ok(Outcome::of(fleet, looks.taken))
 }
 
 fn line(input: &mut impl BufRead) -> anyhow::Result<String> {

@@ -129,9 +129,9 @@ impl Report {
         let seconds = measured.window_ns as f64 / 1e9;
         let deliveries = measured.deliveries.max(1) as f64;
         let threads = |threads| Thread::all(threads, measured.deliveries, measured.window_ns);
-        let Measurement { server, client, window_ns, late, published, .. } = measured;
-        let doubts = Doubts::new(client, server, *window_ns, *late, *published);
-        let (counters, tally) = (measured.counters, measured.tally());
+        let Measurement { usage, window_ns, late, published, .. } = measured;
+        let doubts = Doubts::new(&usage.client, &usage.server, *window_ns, *late, *published);
+        let (counters, tally) = (usage.counters, measured.tally());
         let instructions = measured.instructions.as_ref().ok();
         let per_delivery = measured.server_ns() as f64 / deliveries;
         let groups = measured.groups.iter().zip(&measured.tallies);
@@ -151,15 +151,13 @@ impl Report {
             deliveries_per_second: measured.deliveries as f64 / seconds,
             bytes_per_second: measured.bytes as f64 / seconds,
             cpu_us_per_delivery: measured.cpu_us_per_delivery(),
-            ksoftirqd_us_per_delivery: measured
-                .ksoftirqd_is_visible
-                .then(|| measured.ksoftirqd_ns as f64 / 1e3 / deliveries),
+            ksoftirqd_us_per_delivery: measured.usage.ksoftirqd_ns.map(|ns| ns as f64 / 1e3 / deliveries),
             kernel_instructions_per_delivery: instructions.map(|counted| counted.kernel_per_ns * per_delivery),
             user_instructions_per_delivery: instructions.map(|counted| counted.user_per_ns * per_delivery),
             instructions_missing: measured.instructions.as_ref().err().map(|error| format!("{error:#}")),
             server_cpu_share: measured.server_share(),
-            server_waited_share: measured.server_waited(),
-            server_threads: threads(&measured.server),
+            server_waited_share: doubts.server_waited,
+            server_threads: threads(&measured.usage.server),
             writes_per_delivery: counters.map(|c| c.writes as f64 / c.deliveries.max(1) as f64),
             writes_short: counters.map(|c| c.writes_short),
             passes: counters.map(|c| c.passes),
@@ -179,7 +177,7 @@ impl Report {
             roamed: measured.roamed.clone(),
             groups: groups.map(|(group, tally)| GroupReport::new(group, tally)).collect(),
             client_cpu_share: measured.client_share(),
-            client_threads: threads(&measured.client),
+            client_threads: threads(&measured.usage.client),
             warnings: doubts.warnings(),
         }
     }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 const WIDTH: f64 = 760.0;
 const HEIGHT: f64 = 340.0;
-const LEFT: f64 = 64.0;
+const LEFT: f64 = 76.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 44.0;
@@ -131,7 +131,7 @@ impl Plot<'_> {
         let middle = (TOP + bottom) / 2.0;
         let _ = writeln!(
             out,
-            "<text x=\"14\" y=\"{middle}\" class=\"x name\" transform=\"rotate(-90 14 {middle})\">{}</text>\n</g>",
+            "<text x=\"12\" y=\"{middle}\" class=\"x name\" transform=\"rotate(-90 12 {middle})\">{}</text>\n</g>",
             self.y.label
         );
         out

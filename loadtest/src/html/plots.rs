@@ -7,7 +7,7 @@ use crate::results::{Run, Sample};
 
 /// Percentiles that the x axis of a distribution names.
 const PERCENTILES: [(f64, &str); 8] = [
-    (0.0, "0"),
+    (0.0, "0%"),
     (0.5, "50%"),
     (0.9, "90%"),
     (0.99, "99%"),

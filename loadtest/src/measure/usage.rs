@@ -20,7 +20,8 @@ pub struct Observed<'a> {
 pub struct Reading {
     server: Vec<CpuTimes>,
     client: Vec<CpuTimes>,
-    ksoftirqd_ns: u64,
+    /// `None`: it is not visible.
+    ksoftirqd_ns: Option<u64>,
     /// `None` of a floor.
     counters: Option<Counters>,
 }
@@ -30,7 +31,9 @@ pub struct Reading {
 pub struct Usage {
     pub server: Vec<ThreadTime>,
     pub client: Vec<ThreadTime>,
-    pub ksoftirqd_ns: u64,
+    /// `None`: it is not visible.
+    pub ksoftirqd_ns: Option<u64>,
+    /// `None` of a floor.
     pub counters: Option<Counters>,
 }
 
@@ -40,7 +43,7 @@ impl Observed<'_> {
         let run_ns = |times: &[CpuTimes]| times.iter().map(CpuTimes::run_ns).sum();
         Ok(Used {
             server_ns: run_ns(&self.times_of_targets()?),
-            ksoftirqd_ns: self.ksoftirqd.run_ns(),
+            ksoftirqd_ns: self.ksoftirqd.run_ns().unwrap_or(0),
             client_ns: run_ns(&self.times_of_clients()?),
             resident_bytes: self.resident_bytes()?,
         })
@@ -74,7 +77,7 @@ impl Reading {
         Usage {
             server: threads(&self.server, &before.server),
             client: threads(&self.client, &before.client),
-            ksoftirqd_ns: self.ksoftirqd_ns.saturating_sub(before.ksoftirqd_ns),
+            ksoftirqd_ns: self.ksoftirqd_ns.zip(before.ksoftirqd_ns).map(|(now, before)| now.saturating_sub(before)),
             counters: self.counters.zip(before.counters).map(|(now, before)| now.since(&before)),
         }
     }

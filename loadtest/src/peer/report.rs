@@ -36,7 +36,8 @@ pub struct PeerReport {
     pub bytes_per_second: f64,
     /// Of all threads of all its processes, and of ksoftirqd on their CPU.
     pub cpu_us_per_delivery: f64,
-    pub ksoftirqd_us_per_delivery: f64,
+    /// `None`: it is not visible.
+    pub ksoftirqd_us_per_delivery: Option<f64>,
     pub server_cpu_share: f64,
     pub server_waited_share: f64,
     pub server_threads: Vec<Thread>,
@@ -84,8 +85,8 @@ impl PeerReport {
             deliveries,
             deliveries_per_second: deliveries as f64 / seconds,
             bytes_per_second: in_window(|look| look.bytes) as f64 / seconds,
-            cpu_us_per_delivery: per_delivery_us(server_ns + ksoftirqd_ns),
-            ksoftirqd_us_per_delivery: per_delivery_us(*ksoftirqd_ns),
+            cpu_us_per_delivery: per_delivery_us(server_ns + ksoftirqd_ns.unwrap_or(0)),
+            ksoftirqd_us_per_delivery: ksoftirqd_ns.map(per_delivery_us),
             server_cpu_share: server_ns as f64 / window_ns as f64,
             server_waited_share: doubts.server_waited,
             server_threads: threads(server),

@@ -25,13 +25,9 @@ impl Ksoftirqd {
         Ksoftirqd { pid }
     }
 
-    pub fn is_visible(&self) -> bool {
-        self.pid.is_some()
-    }
-
-    /// CPU time so far; 0 if it is not visible.
-    pub fn run_ns(&self) -> u64 {
-        self.pid.and_then(run_ns).unwrap_or(0)
+    /// CPU time so far; `None` if it is not visible.
+    pub fn run_ns(&self) -> Option<u64> {
+        self.pid.and_then(run_ns)
     }
 }
 
