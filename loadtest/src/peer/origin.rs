@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// Over WebSocket, what a subscriber is told once it is subscribed.
 pub const READY: &str = "ready";
+/// What is asked for to see whether the proxy reaches its origin.
+pub const PROBE: &str = "/probe";
 /// Longest request body that is read.
 const BODY_BYTES_MAX: u64 = 64 * 1024;
 /// Longest time that a connection of the proxy may be silent in the midst of a request.
@@ -71,6 +73,9 @@ fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
 
 fn response(head: &str, body: &[u8]) -> Vec<u8> {
     let target = head.split(' ').nth(1).unwrap_or_default();
+    if target == PROBE {
+        return with_head("Content-Type: text/plain\r\n", READY.as_bytes());
+    }
     let topics = target.split_once("topics=").map_or("", |(_, topics)| topics);
     if header(head, "content-type") == Some("application/websocket-events") {
         let body = if body.starts_with(b"OPEN") { open_events(topics) } else { Vec::new() };
@@ -106,6 +111,8 @@ mod tests {
 
     #[test]
     fn orders_to_the_proxy() {
+        let probe = response("GET /probe HTTP/1.1\r\nHost: x\r\n\r\n", b"");
+        assert!(probe.ends_with(b"\r\n\r\nready") && !probe.windows(4).any(|word| word == b"Grip"));
         let stream = response("GET /?topics=load.1,load.2 HTTP/1.1\r\nHost: x\r\n\r\n", b"");
         let stream = String::from_utf8(stream).unwrap();
         assert!(stream.contains("Grip-Channel: load.1, load.2\r\n") && stream.ends_with("\r\n\r\n: hi\n\n"));

@@ -3,9 +3,10 @@
 
 use super::dialogue::{Bare, Dialogue, Events, WebSocket};
 use super::message::{self, topic_name, topic_names};
-use super::origin::{Origin, READY};
+use super::origin::{Origin, PROBE, READY};
 use super::post::{connect, write_head};
 use super::{Peer, Running, Way, debian_version, http};
+use crate::clock::{MILLISECOND_NS, SECOND_NS, now_ns, wait_until};
 use crate::payload::Stamp;
 use crate::publisher::Inlet;
 use crate::target::program::{Folder, Program, find, free_addresses};
@@ -15,6 +16,10 @@ use anyhow::{Context, ensure};
 use serde_json::json;
 use std::io::{Read, Write};
 use std::net::SocketAddrV4;
+
+/// Longest time until its processes have found each other, and time between two looks.
+const START_TIME_NS: u64 = 15 * SECOND_NS;
+const LOOK_NS: u64 = 50 * MILLISECOND_NS;
 
 #[derive(Debug)]
 pub struct Pushpin;
@@ -45,6 +50,7 @@ impl Peer for Pushpin {
         let config = folder.write("pushpin.conf", &config(&folder, &ports, workload.subscribers))?;
         let arguments = vec!["--merge-output".into(), "--config".into(), config.into()];
         let target = Target::program(setting, Program { path, arguments, folder, ports: vec![address, inlet] })?;
+        await_origin(address)?;
         Ok(Running { target, inlet, origin: Some(origin) })
     }
 
@@ -60,6 +66,27 @@ impl Peer for Pushpin {
         let (control, message_bytes) = (running.inlet, workload.data_bytes);
         Ok(Box::new(Items { way, control, message_bytes, message: Vec::new(), waiting: 0, accepted: 0 }))
     }
+}
+
+/// Its processes find each other some time after its ports are open.
+fn await_origin(address: SocketAddrV4) -> anyhow::Result<()> {
+    let deadline = now_ns() + START_TIME_NS;
+    loop {
+        match probe(address) {
+            Ok(200) => return Ok(()),
+            other => ensure!(now_ns() < deadline, "Pushpin does not reach its origin: {other:?}"),
+        }
+        wait_until(now_ns() + LOOK_NS);
+    }
+}
+
+/// The status with which the origin answers through the proxy.
+fn probe(address: SocketAddrV4) -> anyhow::Result<u16> {
+    let mut socket = connect(address)?;
+    write!(socket, "GET {PROBE} HTTP/1.1\r\nHost: loadtest\r\nConnection: close\r\n\r\n")?;
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer)?;
+    Ok(http::head(&answer)?.context("no answer")?.status)
 }
 
 struct Ports {
