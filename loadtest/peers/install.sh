@@ -18,17 +18,22 @@ no_service_starts() {
     trap "as_root rm -f $policy" EXIT
 }
 
-debian() { # program, packages…
-    local program=$1
-    shift
-    PATH=$PATH:/usr/sbin command -v "$program" >/dev/null && return
-    if ! command -v apt-get >/dev/null || ! as_root true 2>/dev/null; then
+may_install() {
+    command -v apt-get >/dev/null && as_root true 2>/dev/null
+}
+
+debian() { # packages…
+    if ! may_install; then
         missing+=("$* (no apt-get, or no right to use it)")
         return
     fi
     echo "installing $*" >&2
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends "$@" >&2 ||
         missing+=("$* (apt-get failed)")
+}
+
+has() { # program
+    PATH=$PATH:/usr/sbin command -v "$1" >/dev/null
 }
 
 node_peer() { # folder
@@ -43,14 +48,14 @@ node_peer() { # folder
         missing+=("$1 (npm ci failed)")
 }
 
-no_service_starts
-if command -v apt-get >/dev/null && ! command -v pushpin >/dev/null && as_root true 2>/dev/null; then
+nchan=/usr/lib/nginx/modules/ngx_nchan_module.so
+if ! { has nginx && [ -e "$nchan" ] && has nats-server && has pushpin; } && may_install; then
+    no_service_starts
     as_root apt-get update -qq >&2
 fi
-# nginx alone is not enough: nchan is a module of it.
-[ -e /usr/lib/nginx/modules/ngx_nchan_module.so ] || debian no-such-program nginx-light libnginx-mod-nchan
-debian nats-server nats-server
-debian pushpin pushpin
+{ has nginx && [ -e "$nchan" ]; } || debian nginx-light libnginx-mod-nchan
+has nats-server || debian nats-server
+has pushpin || debian pushpin
 node_peer ws
 node_peer socketio
 
