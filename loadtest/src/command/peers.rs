@@ -39,7 +39,7 @@ pub struct PeersArgs {
     seconds: u64,
     #[command(flatten)]
     stage: Stage,
-    /// Folder of the raw data, the page (README.md) and the report (report.html)
+    /// Folder of the raw data (*.jsonl), the page (README.md) and a report of each workload (*.html)
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
 }
@@ -97,7 +97,7 @@ fn measure(args: &PeersArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes the page and the report of all that the folder holds. Returns the page.
+/// Writes the page of all that the folder holds, and a report of each workload. Returns the page.
 fn write_page(folder: &Path) -> anyhow::Result<String> {
     let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let mut files: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
@@ -110,9 +110,9 @@ fn write_page(folder: &Path) -> anyhow::Result<String> {
     let page = table::page(&held);
     let file = folder.join("README.md");
     fs::write(&file, &page).with_context(|| format!("cannot write {}", file.display()))?;
-    let runs = held.into_iter().flat_map(|(_, held)| held.runs).collect::<Vec<_>>();
-    if !runs.is_empty() {
-        html::write(&folder.join("report.html"), "Peers side by side", &runs)?;
+    for (name, Held { runs, .. }) in held.iter().filter(|(_, held)| !held.runs.is_empty()) {
+        let title = format!("Peers side by side, {}", name.to_uppercase());
+        html::write(&folder.join(format!("{name}.html")), &title, runs)?;
     }
     Ok(page)
 }

@@ -80,8 +80,8 @@ pub fn page(held: &[(String, Held)]) -> String {
     versions.sort();
     versions.dedup();
     format!(
-        "# Peers side by side\n\nWritten by `fanwire-loadtest peers` (`make load-peers`) from the raw data beside it (`*.jsonl`, one run a line; `report.html` shows \
-         their course).\n\nMachine: {machine}; loopback. The system under test has one CPU, subscribers and publisher the other.\n\nPeers: {}.\n\n{}\n{HOW_TO_READ}",
+        "# Peers side by side\n\nWritten by `fanwire-loadtest peers` (`make load-peers`) from the raw data beside it (`*.jsonl`, one run a line; the pages \
+         beside it show their course).\n\nMachine: {machine}; loopback. The system under test has one CPU, subscribers and publisher the other.\n\nPeers: {}.\n\n{}\n{HOW_TO_READ}",
         versions.join(", "),
         tables.join("\n")
     )
