@@ -27,7 +27,8 @@ pub fn audit(fleet: &Fleet, workload: &Workload, targets: &[SocketAddrV4]) -> an
     Ok(())
 }
 
-fn newest(workload: &Workload, target: SocketAddrV4) -> anyhow::Result<Newest> {
+/// What a target's snapshots tell of all topics.
+pub fn newest(workload: &Workload, target: SocketAddrV4) -> anyhow::Result<Newest> {
     let mut socket = TcpStream::connect(target)?;
     socket.set_read_timeout(Some(ANSWER_TIME))?;
     let (mut newest, mut heard) = (Newest::new(), Vec::new());

@@ -15,13 +15,14 @@ struct Figure {
     is_less_better: Option<bool>,
 }
 
-const FIGURES: [Figure; 15] = [
+const FIGURES: [Figure; 16] = [
     figure("deliveries", "/s", |run| Some(run.deliveries_per_second), None),
     figure("bytes", "MB/s", |run| Some(run.bytes_per_second / 1e6), None),
     figure("CPU per delivery", "µs", |run| Some(run.cpu_us_per_delivery), Some(true)),
     figure("deliveries per CPU second", "", |run| Some(run.deliveries_per_cpu_second()), Some(false)),
     figure("server CPU", "%", |run| Some(run.server_cpu_share * 100.0), None),
     figure("writes per delivery", "", |run| run.writes_per_delivery, None),
+    figure("reads per delivery", "", |run| run.reads_per_delivery, None),
     figure("latency p50", "ms", |run| Some(run.latency_ms.p50), Some(true)),
     figure("latency p90", "ms", |run| Some(run.latency_ms.p90), Some(true)),
     figure("latency p99", "ms", |run| Some(run.latency_ms.p99), Some(true)),

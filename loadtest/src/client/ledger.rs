@@ -129,13 +129,7 @@ impl Ledger {
         let replicas = self.replicas.as_ref()?;
         self.told.iter().zip(replicas).find_map(|(told, replica)| {
             let (seq, data) = newest.get(&told.topic)?;
-            let difference = match replica.difference(data) {
-                _ if told.seq != Some(*seq) => Some(format!("{:?}", told.seq)),
-                Ok(difference) => difference,
-                Err(error) => Some(error.to_string()),
-            };
-            let expected = format!("seq {seq}: {}", words(data));
-            difference.map(|got| Breach { what: "what is held", topic: Some(self.name(told.topic)), expected, got })
+            replica.unlike(&self.name(told.topic), told.seq, *seq, data)
         })
     }
 
@@ -233,7 +227,8 @@ impl Ledger {
             Some(_) => {}
         }
         self.told[index] = Told { seq: Some(seq), k, ..before };
-        self.hold_snapshot(message, index, before.seq == Some(seq))
+        let replica = self.replicas.as_mut().map(|replicas| &mut replicas[index]);
+        replica.map_or(Ok(()), |replica| replica.take_snapshot(message, before.seq == Some(seq)))
     }
 
     /// Why there is a snapshot, and whether there may be one.
@@ -251,16 +246,6 @@ impl Ledger {
             }
         }
         Ok(())
-    }
-
-    fn hold_snapshot(&mut self, message: &Message<'_>, index: usize, same: bool) -> Result<(), Breach> {
-        let Some(replicas) = self.replicas.as_mut() else { return Ok(()) };
-        let replica = &mut replicas[index];
-        let unreadable = |error: serde_json::Error| breach("data", message, "JSON", error.to_string());
-        if same && let Some(got) = replica.difference(message.data).map_err(unreadable)? {
-            return Err(breach("what is held", message, words(message.data), got));
-        }
-        replica.replace(message.data).map_err(unreadable)
     }
 
     fn take_entry(
@@ -298,8 +283,7 @@ impl Ledger {
             return Err(breach("messages in an entry", message, expected.to_string(), count.to_string()));
         }
         let replica = self.replicas.as_mut().map(|replicas| &mut replicas[index]);
-        let applied = replica.map_or(Ok(()), |replica| replica.apply(message.data));
-        applied.map_err(|error| breach("data", message, "JSON", error.to_string()))
+        replica.map_or(Ok(()), |replica| replica.take_entry(message))
     }
 
     fn index(&self, message: &Message<'_>) -> Result<usize, Breach> {

@@ -2,11 +2,13 @@
 //!
 //! Seqs prove that nothing is missing; this proves that what came is what was said.
 
+use super::ledger::{Breach, breach, words};
+use crate::scan::Message;
 use serde_json::Value;
 use std::collections::VecDeque;
 
-/// Events that are kept: no fewer than a gateway's snapshot holds of the topics that a harness publishes.
-const EVENTS_KEPT: usize = 64;
+/// Events that are kept.
+const EVENTS_KEPT: usize = 16;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Replica {
@@ -17,27 +19,44 @@ pub enum Replica {
 }
 
 impl Replica {
-    /// A snapshot replaces what is held.
-    pub fn replace(&mut self, data: &[u8]) -> serde_json::Result<()> {
-        *self = Replica::read(data)?;
-        Ok(())
+    /// A snapshot replaces what is held; one of the same seq (`same`) must tell it.
+    pub fn take_snapshot(&mut self, message: &Message<'_>, same: bool) -> Result<(), Breach> {
+        let difference = if same { self.difference(message.data) } else { Ok(None) };
+        if let Some(got) = difference.map_err(|error| unreadable(message, &error))? {
+            return Err(breach("what is held", message, words(message.data), got));
+        }
+        self.replace(message.data).map_err(|error| unreadable(message, &error))
     }
 
     /// A delta, or further events.
-    pub fn apply(&mut self, data: &[u8]) -> serde_json::Result<()> {
-        match (self, Replica::read(data)?) {
-            (Replica::State(state), Replica::State(patch)) => merge(state, patch),
-            (Replica::Events(events), Replica::Events(more)) => {
-                events.extend(more);
-                events.drain(..events.len().saturating_sub(EVENTS_KEPT));
-            }
-            (held, told) => *held = told,
-        }
+    pub fn take_entry(&mut self, message: &Message<'_>) -> Result<(), Breach> {
+        self.apply(message.data).map_err(|error| unreadable(message, &error))
+    }
+
+    fn replace(&mut self, data: &[u8]) -> serde_json::Result<()> {
+        *self = Replica::read(data)?;
+        self.forget();
         Ok(())
     }
 
+    fn apply(&mut self, data: &[u8]) -> serde_json::Result<()> {
+        match (&mut *self, Replica::read(data)?) {
+            (Replica::State(state), Replica::State(patch)) => merge(state, patch),
+            (Replica::Events(events), Replica::Events(more)) => events.extend(more),
+            (held, told) => *held = told,
+        }
+        self.forget();
+        Ok(())
+    }
+
+    fn forget(&mut self) {
+        if let Replica::Events(events) = self {
+            events.drain(..events.len().saturating_sub(EVENTS_KEPT));
+        }
+    }
+
     /// What differs from a snapshot of the same seq; `None` if nothing does.
-    pub fn difference(&self, data: &[u8]) -> serde_json::Result<Option<String>> {
+    fn difference(&self, data: &[u8]) -> serde_json::Result<Option<String>> {
         let told = Replica::read(data)?;
         let same = match (self, &told) {
             // Either may hold events that the other does not hold any more.
@@ -49,12 +68,27 @@ impl Replica {
         Ok((!same).then(|| format!("{self:?}")))
     }
 
+    /// What is wrong if the newest of that topic, held at `held_seq`, is what a snapshot tells at `seq`.
+    pub fn unlike(&self, topic: &str, held_seq: Option<u64>, seq: u64, data: &[u8]) -> Option<Breach> {
+        let got = match self.difference(data) {
+            _ if held_seq != Some(seq) => format!("seq {held_seq:?}"),
+            Ok(difference) => difference?,
+            Err(error) => error.to_string(),
+        };
+        let expected = format!("seq {seq}: {}", words(data));
+        Some(Breach { what: "what is held", topic: Some(topic.to_owned()), expected, got })
+    }
+
     fn read(data: &[u8]) -> serde_json::Result<Replica> {
         Ok(match serde_json::from_slice(data)? {
             Value::Array(events) => Replica::Events(events.into()),
             state => Replica::State(state),
         })
     }
+}
+
+fn unreadable(message: &Message<'_>, error: &serde_json::Error) -> Breach {
+    breach("data", message, "JSON", error.to_string())
 }
 
 /// RFC 7396.
@@ -119,6 +153,8 @@ mod tests {
         replica.replace(br#"[{"k":1},{"k":2}]"#).unwrap();
         (3..200).for_each(|k| replica.apply(format!(r#"[{{"k":{k}}}]"#).as_bytes()).unwrap());
         assert_eq!(replica.difference(br#"[{"k":198},{"k":199}]"#).unwrap(), None);
+        let longer: Vec<String> = (100..200).map(|k| format!(r#"{{"k":{k}}}"#)).collect();
+        assert_eq!(replica.difference(format!("[{}]", longer.join(",")).as_bytes()).unwrap(), None);
         assert!(replica.difference(br#"[{"k":197},{"k":199}]"#).unwrap().is_some());
         let Replica::Events(events) = replica else { panic!() };
         assert_eq!(events.len(), EVENTS_KEPT);

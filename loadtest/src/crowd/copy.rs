@@ -6,20 +6,25 @@
 //! numbered over, or a message of another life, breaks that.
 
 use super::account::Account;
+use super::own::{check_stamps, is_own};
 use crate::client::connection::{Listener, Taking};
-use crate::client::ledger::{Breach, breach, words};
+use crate::client::ledger::{Breach, Newest, breach, words};
+use crate::client::replica::Replica;
 use crate::payload::StampFinder;
 use crate::scan::{Lost, Message, whole};
 use std::collections::{HashMap, HashSet};
 
-/// Topics whose second token is one of these are published by the harness and carry `k`.
-const OWN_TOKENS: [&[u8]; 2] = [b".soak.", b".load."];
-
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Held {
     n: u64,
     seq: u64,
     events: bool,
+}
+
+#[derive(Debug, Default)]
+struct Topic {
+    held: Held,
+    replica: Replica,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +41,7 @@ enum Phase {
 
 #[derive(Debug)]
 pub struct Copy {
-    topics: HashMap<Box<[u8]>, Held>,
+    topics: HashMap<Box<[u8]>, Topic>,
     /// Exact topics subscribed to, all alive: the first `at` must find them held.
     exact: Vec<Box<[u8]>>,
     epoch: Box<[u8]>,
@@ -96,12 +101,21 @@ impl Copy {
 
     /// The publisher's number of the newest message of an own topic; `None` if it is not held.
     pub fn newest(&self, topic: &[u8]) -> Option<u64> {
-        self.topics.get(topic).map(|held| held.seq - held.n + 1)
+        self.topics.get(topic).map(|Topic { held, .. }| held.seq - held.n + 1)
     }
 
     /// Own exact topics.
     pub fn exact(&self) -> &[Box<[u8]>] {
         &self.exact
+    }
+
+    /// The first topic of which another is held than a snapshot tells. `prefix`: what the names begin with.
+    pub fn first_unlike(&self, prefix: &str, newest: &Newest) -> Option<Breach> {
+        self.topics.iter().find_map(|(name, Topic { held, replica })| {
+            let number = name.strip_prefix(prefix.as_bytes()).and_then(whole)?;
+            let (seq, data) = newest.get(&(number as u32))?;
+            replica.unlike(&words(name), Some(held.seq), *seq, data)
+        })
     }
 
     pub fn held(&self) -> usize {
@@ -204,7 +218,7 @@ impl Copy {
 
     /// True if this is told again on the way from an older cursor to what is held.
     fn repeats(&self, message: &Message<'_>, seq: u64) -> bool {
-        let held = self.topics.get(message.topic).map(|held| held.seq);
+        let held = self.topics.get(message.topic).map(|topic| topic.held.seq);
         let buried = self.graves.get(message.topic).copied();
         self.may_repeat && held.or(buried).is_some_and(|known| seq < known || (seq == known && message.kind != b"snap"))
     }
@@ -215,7 +229,7 @@ impl Copy {
         if self.repeats(message, seq) {
             return Ok(());
         }
-        let held = self.topics.get(message.topic).copied();
+        let held = self.topics.get(message.topic).map(|topic| topic.held);
         let fits = match message.why {
             b"subscribe" => held.is_none() && self.phase == Phase::Quiet,
             b"born" => seq == n && held.is_none_or(|held| self.may_repeat && n >= held.n),
@@ -232,8 +246,11 @@ impl Copy {
         self.take_lost(message, held.filter(|held| held.n == n))?;
         check_stamps(message, stamps, n, seq)?;
         self.account.births += u64::from(message.why == b"born");
-        self.topics.insert(message.topic.into(), Held { n, seq, events: message.from.is_some() });
-        Ok(())
+        let topic = self.topics.entry(message.topic.into()).or_default();
+        topic.held = Held { n, seq, events: message.from.is_some() };
+        // A provider may have said something else since.
+        let same = message.why != b"reset" && held.is_some_and(|held| held.n == n && held.seq == seq);
+        topic.replica.take_snapshot(message, same)
     }
 
     /// What is said to be lost is what lies between the events that are held and those of the snapshot.
@@ -262,7 +279,7 @@ impl Copy {
         if self.repeats(message, seq) {
             return Ok(());
         }
-        let Some(held) = self.topics.get_mut(message.topic) else {
+        let Some(Topic { held, replica }) = self.topics.get_mut(message.topic) else {
             return Err(breach("entry", message, "a topic that is held", format!("seq {seq}")));
         };
         let before = message.from.unwrap_or(seq.wrapping_sub(1));
@@ -275,14 +292,17 @@ impl Copy {
             ));
         }
         held.seq = seq;
-        check_stamps(message, stamps, held.n, seq)
+        check_stamps(message, stamps, held.n, seq)?;
+        replica.take_entry(message)
     }
 
     fn take_gone(&mut self, message: &Message<'_>) -> Result<(), Breach> {
         let seq = number(message, "seq", message.seq)?;
         match self.topics.remove(message.topic) {
-            Some(held) if seq < held.seq && self.may_repeat => drop(self.topics.insert(message.topic.into(), held)),
-            Some(held) if seq < held.seq => {
+            Some(topic) if seq < topic.held.seq && self.may_repeat => {
+                self.topics.insert(message.topic.into(), topic);
+            }
+            Some(Topic { held, .. }) if seq < held.seq => {
                 return Err(breach("gone", message, format!("seq {} or more", held.seq), seq.to_string()));
             }
             Some(_) => {
@@ -299,7 +319,7 @@ impl Copy {
 
     fn take_mark(&mut self, message: &Message<'_>) -> Result<(), Breach> {
         let seq = number(message, "seq", message.seq)?;
-        match self.topics.get(message.topic) {
+        match self.topics.get(message.topic).map(|topic| topic.held) {
             Some(held) if held.seq == seq => Ok(()),
             _ if self.may_repeat => Ok(()),
             held => Err(breach("mark", message, format!("one of {held:?}"), format!("seq {seq}"))),
@@ -342,29 +362,6 @@ impl Listener for Copy {
         }
         self.take_at(&message, None)
     }
-}
-
-/// Of a topic of our own: its newest message is the one that its seq says, and it has as many events as it says.
-fn check_stamps(message: &Message<'_>, stamps: &StampFinder, n: u64, seq: u64) -> Result<(), Breach> {
-    if !is_own(message.topic) {
-        return Ok(());
-    }
-    let expected = (seq + 1).checked_sub(n);
-    let got = stamps.last(message.data).map(|stamp| stamp.k);
-    if got.is_none() || got != expected {
-        return Err(breach("message", message, format!("{expected:?}"), format!("{got:?} at seq {seq}")));
-    }
-    let Some(from) = message.from else { return Ok(()) };
-    let ks = stamps.all(message.data).map(|stamp| stamp.k);
-    let first = (from + 2).checked_sub(n);
-    if ks.enumerate().any(|(index, k)| first.map(|first| first + index as u64) != Some(k)) {
-        return Err(breach("events", message, format!("{first:?} and on, each once"), "others"));
-    }
-    Ok(())
-}
-
-fn is_own(topic: &[u8]) -> bool {
-    OWN_TOKENS.iter().any(|token| memchr::memmem::find(topic, token).is_some())
 }
 
 fn number(message: &Message<'_>, what: &'static str, value: Option<u64>) -> Result<u64, Breach> {

@@ -5,10 +5,12 @@ pub mod account;
 pub mod copy;
 pub mod guest;
 mod life;
+mod own;
 mod reading;
 
 use crate::client::Violation;
 use crate::client::connection::{Connection, Phase, plain};
+use crate::client::ledger::Newest;
 use crate::client::tally::{Tally, latencies};
 use crate::clock::{now_ns, timespec};
 use crate::payload::StampFinder;
@@ -122,7 +124,7 @@ pub struct Crowd {
     /// Nobody leaves or stops reading any more.
     settled: bool,
     pub tally: Tally,
-    /// From a connection's beginning until it was live, ns.
+    /// From a stream's beginning until it was live, ns.
     pub arrivals: Histogram<u64>,
     pub doings: Doings,
 }
@@ -223,6 +225,14 @@ impl Crowd {
                 let name = String::from_utf8_lossy(topic);
                 (got != Some(last)).then(|| violation(format!("message {last} of {name}"), format!("{got:?}")))
             })
+        })
+    }
+
+    /// The first that holds another state than the snapshots tell.
+    pub fn first_unlike(&self, prefix: &str, newest: &Newest) -> Option<Violation> {
+        (0..self.slots.len()).find_map(|connection| {
+            let breach = self.copy(connection)?.first_unlike(prefix, newest)?;
+            Some(Violation { connection, breach })
         })
     }
 

@@ -91,7 +91,10 @@ impl Crowd {
         line.take(&self.buffer[..length], &mut taking)?;
         if !slot.was_live && line.listener.is_live() {
             slot.was_live = true;
-            self.arrivals.saturating_record(slot.heard_ns - slot.since_ns);
+            // A poll that has nothing to say waits by nature.
+            if line.transport().is_stream() {
+                self.arrivals.saturating_record(slot.heard_ns - slot.since_ns);
+            }
         }
         if !self.answer.is_empty() {
             let sent = send(&line.socket, &self.answer, SendFlags::NOSIGNAL);

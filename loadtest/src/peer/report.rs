@@ -41,6 +41,8 @@ pub struct PeerReport {
     pub server_cpu_share: f64,
     pub server_waited_share: f64,
     pub server_threads: Vec<Thread>,
+    /// Below 1 several messages came in one read.
+    pub reads_per_delivery: f64,
     pub latency_ms: Latency,
     pub latency_histogram: Vec<(f64, u64)>,
     pub samples: Vec<Sample>,
@@ -90,6 +92,7 @@ impl PeerReport {
             server_cpu_share: server_ns as f64 / window_ns as f64,
             server_waited_share: doubts.server_waited,
             server_threads: threads(server),
+            reads_per_delivery: in_window(|look| look.reads) as f64 / deliveries.max(1) as f64,
             latency_ms: Latency::of(&tally.latency),
             latency_histogram: distribution(&tally.latency),
             samples: samples(&seen.looks, &seen.used),

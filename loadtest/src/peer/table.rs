@@ -18,9 +18,9 @@ pub fn table(name: &str, held: &Held) -> String {
     // Writing to a String cannot fail.
     let _ = writeln!(
         out,
-        "| system | CPU µs per delivery | × FLOOR-A, median (spread) | earlier study | deliveries per CPU second | p50 / p99 ms | resident KB per subscriber | lost | runs |"
+        "| system | CPU µs per delivery | × FLOOR-A, median (spread) | earlier study | deliveries per CPU second | p50 / p99 ms | reads per delivery | resident KB per subscriber | lost | runs |"
     );
-    let _ = writeln!(out, "|---|---|---|---|---|---|---|---|---|");
+    let _ = writeln!(out, "|---|---|---|---|---|---|---|---|---|---|");
     let groups = groups(&held.runs);
     for group in &groups {
         let earlier = reference[name][&group.name].as_f64().map_or_else(|| "–".to_owned(), |ratio| format!("{ratio}"));
@@ -55,10 +55,17 @@ fn cells(group: &Group<'_>, groups: &[Group<'_>], earlier: &str) -> Vec<String> 
         earlier.to_owned(),
         format!("{:.0}k", 1e3 / cpu),
         format!("{p50:.1} / {p99:.1}{}", if is_full { " (full)" } else { "" }),
+        reads(group),
         format!("{:.1}", group.median(|run| run.resident_bytes_per_subscriber) / 1e3),
         lost(group),
         group.runs.len().to_string(),
     ]
+}
+
+fn reads(group: &Group<'_>) -> String {
+    let are_known = group.runs.iter().all(|run| run.reads_per_delivery.is_some());
+    let median = || group.median(|run| run.reads_per_delivery.unwrap_or(f64::NAN));
+    if are_known { format!("{:.2}", median()) } else { "–".to_owned() }
 }
 
 /// In all runs, and of how many that were to be delivered.
@@ -94,6 +101,8 @@ const HOW_TO_READ: &str = "## How to read it
 - **deliveries per CPU second**: what one core pays for at this load. Under more load systems that gather messages into one write do better.
 - **p50 / p99**: from when a message was due to be published until a subscriber has read it. *(full)*: its CPU was full, it could not keep up, and the latency is that of a
   queue that grows with the run's length.
+- **reads per delivery**: below 1 several messages came in one read of a subscriber: the system gathered them, or its CPU was so busy that they piled up, which makes a delivery cheaper and later. Who
+  gathers may come below FLOOR-A, which never does.
 - **lost**: messages that a subscriber was never given, though it stayed connected, or not within 15 s after the end. Peers do not tell their subscribers; the harness sees it in the publisher's
   numbers. For Fanwire and the floor a loss that is not told fails the run.
 - **resident**: growth of the processes' memory while the subscribers were opened; a runtime that collects garbage grows by more than it needs.
@@ -137,7 +146,7 @@ mod tests {
     #[test]
     fn every_line_of_a_table_has_its_columns() {
         for line in table("w2", &held()).lines().filter(|line| line.starts_with('|')) {
-            assert_eq!(line.matches('|').count(), 10, "{line}");
+            assert_eq!(line.matches('|').count(), 11, "{line}");
         }
     }
 

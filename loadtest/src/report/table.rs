@@ -37,7 +37,8 @@ impl Report {
             Some(floor) => format!("{} ({floor})", self.target),
             None => self.target.to_string(),
         };
-        let transports: Vec<String> = self.groups.iter().map(|group| group.transport.to_string()).collect();
+        let mut transports: Vec<String> = self.groups.iter().map(|group| group.transport.to_string()).collect();
+        transports.dedup();
         let transports = transports.join(", ");
         let mut head =
             format!("{target} over {transports}: {subscribers} subscribers × {per_subscriber} of {topics} topics");
@@ -62,7 +63,11 @@ impl Report {
     }
 
     fn add_server(&self, rows: &mut Rows) {
-        rows.push(("server CPU per delivery".into(), format!("{:.2} µs", self.cpu_us_per_delivery)));
+        let per_delivery = match self.deliveries {
+            0 => "nothing was delivered".to_owned(),
+            _ => format!("{:.2} µs", self.cpu_us_per_delivery),
+        };
+        rows.push(("server CPU per delivery".into(), per_delivery));
         rows.extend(self.server_threads.iter().map(row_of_thread));
         let mut row = |name: &str, value: String| rows.push((name.to_owned(), value));
         let ksoftirqd = self.ksoftirqd_us_per_delivery;

@@ -35,6 +35,8 @@ pub struct Run {
     pub server_threads: Vec<Thread>,
     /// From a gateway's metrics.
     pub writes_per_delivery: Option<f64>,
+    /// Of the clients: below 1 several messages came in one.
+    pub reads_per_delivery: Option<f64>,
     pub latency_ms: Latency,
     /// Upper end of a step in ms, and how many.
     #[serde(default)]

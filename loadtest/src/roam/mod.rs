@@ -4,6 +4,7 @@
 pub mod report;
 
 use crate::audience::{Group, Seat, Share, seats};
+use crate::audit;
 use crate::client::query::Query;
 use crate::client::tally::latencies;
 use crate::clock::{MILLISECOND_NS, SECOND_NS, now_ns};
@@ -78,6 +79,7 @@ impl Roamers {
 pub struct Excursion<'a> {
     roamers: &'a Roamers,
     workload: &'a Workload,
+    target: SocketAddrV4,
     crowd: Crowd,
     storm: Option<Storm>,
 }
@@ -99,7 +101,7 @@ impl<'a> Excursion<'a> {
             }
             crowd.turn(now_ns() + LOOK_NS)?;
         }
-        Ok(Excursion { roamers, workload, crowd, storm: None })
+        Ok(Excursion { roamers, workload, target, crowd, storm: None })
     }
 
     /// Runs until the schedule's end or until it is `over`, then sees that all of them have everything.
@@ -168,7 +170,11 @@ impl<'a> Excursion<'a> {
             }
             self.crowd.turn(now_ns() + LOOK_NS)?;
         }
-        Ok(())
+        if over.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let newest = audit::newest(workload, self.target).context("the snapshots to compare with")?;
+        self.crowd.first_unlike(workload.prefix(), &newest).map_or(Ok(()), |violation| Err(violation.into()))
     }
 }
 

@@ -27,8 +27,8 @@ pub struct Roamed {
     pub messages: u64,
     /// In the window.
     pub connects_per_second: f64,
-    /// From a connection's beginning until it was live, of those that began in the window.
-    pub connect_ms: Latency,
+    /// From a stream's beginning until it was live, of those that began in the window; `None` if none did.
+    pub connect_ms: Option<Latency>,
     /// Of those who read all the time.
     pub latency_ms: Latency,
     /// `None` if there was none.
@@ -74,7 +74,7 @@ impl Roamed {
             lost,
             messages,
             connects_per_second,
-            connect_ms: Latency::of(&crowd.arrivals),
+            connect_ms: (!crowd.arrivals.is_empty()).then(|| Latency::of(&crowd.arrivals)),
             latency_ms: Latency::of(&crowd.tally.latency),
             storm,
         }
@@ -102,7 +102,8 @@ impl fmt::Display for Roamed {
             "{subscribers} × {transport}: {messages} messages proven, {arrivals} came ({resumes} with a cursor, "
         )?;
         write!(f, "{full} told anew), {stalls} stalls, {lags} lags, {lost} told lost; ")?;
-        write!(f, "{:.0} connects/s; until live {}", self.connects_per_second, self.connect_ms)
+        write!(f, "{:.0} connects/s", self.connects_per_second)?;
+        self.connect_ms.map_or(Ok(()), |connect| write!(f, "; until live {connect}"))
     }
 }
 

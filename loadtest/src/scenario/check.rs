@@ -93,7 +93,7 @@ fn check_roaming(file: &File, section: &SubscribersSection, key: &str, problems:
         problems.range(&format!("{key}.slow.bytes_per_s"), slow.bytes_per_s, 100..=100_000_000);
     }
     if let Some(storm) = storm {
-        problems.range(&format!("{key}.storm.at_s"), storm.at_s, 1..=file.time.seconds);
+        problems.range(&format!("{key}.storm.at_s"), storm.at_s, 1..=file.time.seconds.saturating_sub(1));
         problems.range(&format!("{key}.storm.over_ms"), storm.over_ms, 0..=60_000);
     }
 }

@@ -124,13 +124,13 @@ impl Changes {
     fn apply(&self, file: &mut File) {
         file.time.warmup_s = self.warmup_s.unwrap_or(file.time.warmup_s);
         file.time.seconds = self.seconds.unwrap_or(file.time.seconds);
-        let last_s = file.time.seconds;
+        let middle_s = (file.time.seconds / 2).max(1);
         for section in &mut file.subscribers {
             let count = section.count as f64 * self.scale.unwrap_or(1.0);
             section.count = (count.round() as usize).max(1);
             // A shorter run has its storm too.
             if let Some(storm) = section.storm.as_mut().filter(|_| self.seconds.is_some()) {
-                storm.at_s = storm.at_s.min(last_s);
+                storm.at_s = storm.at_s.min(middle_s);
             }
         }
     }
