@@ -7,9 +7,10 @@ SHELL := bash
 SEEDS ?= 100000
 MINUTES ?= 60
 SOCKET_SEEDS ?= 500
+PAIRS ?= 3
 SCENARIO ?= *
 
-.PHONY: help run simulate test test-web test-rust test-browser lint lint-rust lint-web fmt bench load scenarios slow soak births fuzz loom race web clean
+.PHONY: help run simulate test test-web test-rust test-browser lint lint-rust lint-web fmt bench load load-peers scenarios slow soak births fuzz loom race web clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +63,11 @@ load: ## one minute beside the floor: CPU per delivery and latency, as many pair
 scenarios: ## every file of loadtest/scenarios, seven pairs where it compares (about 40 minutes; SCENARIO=w1 for one)
 	cargo build --release -p fanwire -p fanwire-loadtest
 	for file in loadtest/scenarios/$(SCENARIO).toml; do target/release/fanwire-loadtest scenario $$file; done
+
+load-peers: ## floor, Fanwire, nchan, NATS, ws, Socket.IO and Pushpin in turn, into loadtest/results/<date>/peers (PAIRS=3; about 15 minutes)
+	cargo build --release -p fanwire -p fanwire-loadtest
+	loadtest/peers/install.sh
+	target/release/fanwire-loadtest peers --workload w1,w2 --pairs $(PAIRS) --out loadtest/results/$$(date +%F)/peers
 
 slow: ## SLOW-ALONE: one slow subscriber, half of them slow, a shard that does nothing; what the others feel (25 minutes)
 	cargo build --release -p fanwire -p fanwire-loadtest

@@ -5,7 +5,7 @@
 
 use crate::clock::{MILLISECOND_NS, SECOND_NS, now_ns, wait_until};
 use crate::payload::{Stamp, number, write_line};
-use crate::workload::Workload;
+use crate::workload::{Kind, Workload};
 use anyhow::{Context, bail, ensure};
 use memchr::memmem;
 use std::io::{Read, Write};
@@ -29,7 +29,7 @@ const BIRTHS_AT_ONCE: usize = 256;
 
 /// A `POST /v1/publish` whose body has not ended.
 #[derive(Debug)]
-pub(crate) struct Stream {
+pub struct Stream {
     socket: TcpStream,
     chunk: Vec<u8>,
 }
@@ -57,7 +57,7 @@ impl Stream {
     }
 
     /// Ends the body. Returns how many lines the target says that it accepted.
-    pub(crate) fn finish(mut self) -> anyhow::Result<u64> {
+    pub(crate) fn finish(&mut self) -> anyhow::Result<u64> {
         self.socket.write_all(b"0\r\n\r\n").context("the end of publishing")?;
         let mut answer = Vec::new();
         let mut buffer = [0; 16 * 1024];
@@ -126,6 +126,49 @@ impl Schedule {
     }
 }
 
+/// The way into a target: how a message is written down, and where what was written goes.
+pub trait Inlet {
+    /// Appends one message of topic number `topic`.
+    fn write(&mut self, topic: usize, stamp: Stamp, out: &mut Vec<u8>);
+    fn send(&mut self, written: &[u8]) -> anyhow::Result<()>;
+    /// The end. All `sent` messages have to have been accepted.
+    fn finish(&mut self, sent: u64) -> anyhow::Result<()>;
+}
+
+/// Publish lines of protocol v1, in one endless request to each of several targets.
+struct Lines {
+    kind: Kind,
+    names: Vec<String>,
+    data_bytes: usize,
+    streams: Vec<Stream>,
+}
+
+impl Lines {
+    fn open(workload: &Workload, targets: &[SocketAddrV4]) -> anyhow::Result<Lines> {
+        let names = (0..workload.topics).map(|topic| workload.topic(topic)).collect();
+        let streams = targets.iter().map(|&target| Stream::open(target)).collect::<anyhow::Result<_>>()?;
+        Ok(Lines { kind: workload.kind, names, data_bytes: workload.data_bytes, streams })
+    }
+}
+
+impl Inlet for Lines {
+    fn write(&mut self, topic: usize, stamp: Stamp, out: &mut Vec<u8>) {
+        write_line(self.kind, &self.names[topic], stamp, self.data_bytes, out);
+    }
+
+    fn send(&mut self, written: &[u8]) -> anyhow::Result<()> {
+        self.streams.iter_mut().try_for_each(|stream| stream.send(written))
+    }
+
+    fn finish(&mut self, sent: u64) -> anyhow::Result<()> {
+        for stream in &mut self.streams {
+            let accepted = stream.finish()?;
+            ensure!(accepted == sent, "the target accepted {accepted} of {sent} messages");
+        }
+        Ok(())
+    }
+}
+
 /// How far the publisher is, for who looks on, and the way to stop it.
 #[derive(Debug, Default)]
 pub struct Progress {
@@ -142,10 +185,18 @@ pub fn publish(
     targets: &[SocketAddrV4],
     progress: &Progress,
 ) -> anyhow::Result<()> {
+    publish_through(&mut Lines::open(workload, targets)?, workload.topics, schedule, progress)
+}
+
+/// Publishes by `schedule`, on the calling thread.
+pub fn publish_through(
+    inlet: &mut dyn Inlet,
+    topics: usize,
+    schedule: Schedule,
+    progress: &Progress,
+) -> anyhow::Result<()> {
     // Without it the kernel gathers wake-ups within 50 µs.
     let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
-    let names: Vec<String> = (0..workload.topics).map(|topic| workload.topic(topic)).collect();
-    let mut streams = targets.iter().map(|&target| Stream::open(target)).collect::<anyhow::Result<Vec<_>>>()?;
     let mut lines = Vec::with_capacity(CHUNK_BYTES_MAX);
     let mut next = 0;
     while next < schedule.messages && !progress.stop.load(Ordering::Relaxed) {
@@ -154,22 +205,18 @@ pub fn publish(
         lines.clear();
         while next < schedule.messages && schedule.due_ns(next) <= now && lines.len() < CHUNK_BYTES_MAX {
             let due = schedule.due_ns(next);
-            let topic = (next % names.len() as u64) as usize;
-            let stamp = Stamp { k: 2 + next / names.len() as u64, sent_ns: due };
-            write_line(workload.kind, &names[topic], stamp, workload.data_bytes, &mut lines);
+            let topic = (next % topics as u64) as usize;
+            let stamp = Stamp { k: 2 + next / topics as u64, sent_ns: due };
+            inlet.write(topic, stamp, &mut lines);
             note_lateness(progress, now - due);
             next += 1;
         }
-        streams.iter_mut().try_for_each(|stream| stream.send(&lines))?;
+        inlet.send(&lines)?;
         progress.sent.store(next, Ordering::Relaxed);
     }
     // The measurement ends before this thread does, whose CPU time is part of it.
     wait_until(schedule.end_ns() + LINGER_NS);
-    for stream in streams {
-        let accepted = stream.finish()?;
-        ensure!(accepted == next, "the target accepted {accepted} of {next} messages");
-    }
-    Ok(())
+    inlet.finish(next)
 }
 
 fn note_lateness(progress: &Progress, late_ns: u64) {

@@ -10,6 +10,7 @@ use table::percent;
 
 use crate::course::{Sample, distribution};
 use crate::floor::FloorKind;
+use crate::machine::Machine;
 use crate::measure::Measurement;
 use crate::roam::report::Roamed;
 use crate::target::TargetKind;
@@ -37,6 +38,7 @@ pub struct Report {
     /// Of the first group.
     pub transport: Transport,
     pub workload: Workload,
+    pub machine: Machine,
     pub seconds: f64,
     pub published: u64,
     pub late: u64,
@@ -92,6 +94,18 @@ pub struct Thread {
     pub cpu_share: f64,
 }
 
+impl Thread {
+    /// Those that ran in a window.
+    pub fn all(threads: &[ThreadTime], deliveries: u64, window_ns: u64) -> Vec<Thread> {
+        let told = |thread: &ThreadTime| Thread {
+            name: thread.name.clone(),
+            us_per_delivery: thread.run_ns as f64 / 1e3 / deliveries.max(1) as f64,
+            cpu_share: thread.run_ns as f64 / window_ns as f64,
+        };
+        threads.iter().filter(|thread| thread.run_ns > 0).map(told).collect()
+    }
+}
+
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Latency {
     pub p50: f64,
@@ -114,15 +128,10 @@ impl Report {
     pub fn new(workload: &Workload, measured: &Measurement) -> Report {
         let seconds = measured.window_ns as f64 / 1e9;
         let deliveries = measured.deliveries.max(1) as f64;
-        let threads = |threads: &[ThreadTime]| -> Vec<Thread> {
-            let told = |thread: &ThreadTime| Thread {
-                name: thread.name.clone(),
-                us_per_delivery: thread.run_ns as f64 / 1e3 / deliveries,
-                cpu_share: thread.run_ns as f64 / measured.window_ns as f64,
-            };
-            threads.iter().filter(|thread| thread.run_ns > 0).map(told).collect()
-        };
-        let (counters, tally) = (measured.usage.counters, measured.tally());
+        let threads = |threads| Thread::all(threads, measured.deliveries, measured.window_ns);
+        let Measurement { usage, window_ns, late, published, .. } = measured;
+        let doubts = Doubts::new(&usage.client, &usage.server, *window_ns, *late, *published);
+        let (counters, tally) = (usage.counters, measured.tally());
         let instructions = measured.instructions.as_ref().ok();
         let per_delivery = measured.server_ns() as f64 / deliveries;
         let groups = measured.groups.iter().zip(&measured.tallies);
@@ -133,6 +142,7 @@ impl Report {
             client_processes: measured.client_processes,
             transport: measured.groups.first().map_or(Transport::Websocket, |group| group.transport),
             workload: workload.clone(),
+            machine: Machine::here(),
             seconds,
             published: measured.published,
             late: measured.late,
@@ -146,7 +156,7 @@ impl Report {
             user_instructions_per_delivery: instructions.map(|counted| counted.user_per_ns * per_delivery),
             instructions_missing: measured.instructions.as_ref().err().map(|error| format!("{error:#}")),
             server_cpu_share: measured.server_share(),
-            server_waited_share: measured.server_waited(),
+            server_waited_share: doubts.server_waited,
             server_threads: threads(&measured.usage.server),
             writes_per_delivery: counters.map(|c| c.writes as f64 / c.deliveries.max(1) as f64),
             writes_short: counters.map(|c| c.writes_short),
@@ -168,30 +178,54 @@ impl Report {
             groups: groups.map(|(group, tally)| GroupReport::new(group, tally)).collect(),
             client_cpu_share: measured.client_share(),
             client_threads: threads(&measured.usage.client),
-            warnings: warnings(measured),
+            warnings: doubts.warnings(),
         }
     }
 }
 
-fn warnings(measured: &Measurement) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let (client, waited) = (measured.busiest_client_share(), measured.server_waited());
-    if client > CLIENT_SHARE_MAX {
-        let client = percent(client);
-        warnings.push(format!("a client used {client} of its CPU: it was the bottleneck, latencies are its own"));
-    } else if measured.client_share() > CLIENT_SHARE_MAX {
-        let client = percent(measured.client_share());
-        warnings.push(format!("the clients used {client} of a CPU: if they share one, latencies are theirs"));
+/// What may make a run's figures those of something else than the target. Shares are of the window.
+#[derive(Clone, Copy, Debug)]
+pub struct Doubts {
+    busiest_client: f64,
+    clients: f64,
+    /// In which the server's busiest thread wanted its CPU and did not have it.
+    pub server_waited: f64,
+    late: u64,
+    published: u64,
+}
+
+impl Doubts {
+    /// The threads of both sides, the busiest first.
+    pub fn new(client: &[ThreadTime], server: &[ThreadTime], window_ns: u64, late: u64, published: u64) -> Doubts {
+        let share = |ns: u64| ns as f64 / window_ns as f64;
+        Doubts {
+            busiest_client: share(client.first().map_or(0, |thread| thread.run_ns)),
+            clients: share(client.iter().map(|thread| thread.run_ns).sum()),
+            server_waited: share(server.first().map_or(0, |thread| thread.wait_ns)),
+            late,
+            published,
+        }
     }
-    if measured.late as f64 > LATE_SHARE_MAX * measured.published as f64 {
-        let (late, published) = (measured.late, measured.published);
-        warnings.push(format!("{late} of {published} messages were sent late: the publisher was held up"));
+
+    pub fn warnings(&self) -> Vec<String> {
+        let Doubts { busiest_client, clients, server_waited, late, published } = *self;
+        let mut warnings = Vec::new();
+        if busiest_client > CLIENT_SHARE_MAX {
+            let client = percent(busiest_client);
+            warnings.push(format!("a client used {client} of its CPU: it was the bottleneck, latencies are its own"));
+        } else if clients > CLIENT_SHARE_MAX {
+            let clients = percent(clients);
+            warnings.push(format!("the clients used {clients} of a CPU: if they share one, latencies are theirs"));
+        }
+        if late as f64 > LATE_SHARE_MAX * published as f64 {
+            warnings.push(format!("{late} of {published} messages were sent late: the publisher was held up"));
+        }
+        if server_waited > WAITED_SHARE_MAX {
+            let waited = percent(server_waited);
+            warnings.push(format!("the server waited {waited} of the time for its CPU: other programs ran there"));
+        }
+        warnings
     }
-    if waited > WAITED_SHARE_MAX {
-        let waited = percent(waited);
-        warnings.push(format!("the server waited {waited} of the time for its CPU: other programs ran there"));
-    }
-    warnings
 }
 
 impl fmt::Display for Latency {

@@ -1,6 +1,7 @@
 //! RFC 6455 as a client needs it: the request, server frames (unmasked), and masked answers.
 
 pub const TEXT: u8 = 0x1;
+pub const BINARY: u8 = 0x2;
 pub const CLOSE: u8 = 0x8;
 pub const PING: u8 = 0x9;
 pub const PONG: u8 = 0xA;
@@ -10,9 +11,15 @@ const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 pub const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 pub fn request(topics: &str) -> String {
+    upgrade(&format!("/v1/ws?topics={topics}"), Some("fanwire.v1"))
+}
+
+/// The request of an upgrade. `path`: with its query.
+pub fn upgrade(path: &str, subprotocol: Option<&str>) -> String {
+    let subprotocol = subprotocol.map(|name| format!("Sec-WebSocket-Protocol: {name}\r\n")).unwrap_or_default();
     format!(
-        "GET /v1/ws?topics={topics} HTTP/1.1\r\nHost: loadtest\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Protocol: fanwire.v1\r\n\r\n"
+        "GET {path} HTTP/1.1\r\nHost: loadtest\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n{subprotocol}\r\n"
     )
 }
 

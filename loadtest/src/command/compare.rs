@@ -1,9 +1,11 @@
 //! `fanwire-loadtest compare`: floor, gateway, floor, gateway, … since absolute figures drift and ratios hold.
 
 use super::{save, say};
+use crate::html;
 use crate::measure::Load;
 use crate::pairs::{self, Budget};
 use crate::report::Comparison;
+use crate::results;
 use crate::stage::Stage;
 use crate::workload::{Transport, Workload};
 use anyhow::ensure;
@@ -26,6 +28,9 @@ pub struct CompareArgs {
     /// Writes the reports as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Writes the reports as a page of HTML
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 pub fn run(args: &CompareArgs) -> anyhow::Result<()> {
@@ -39,6 +44,9 @@ pub fn run(args: &CompareArgs) -> anyhow::Result<()> {
     }
     if let Some(path) = &args.json {
         save(path, &comparisons)?;
+    }
+    if let Some(path) = &args.html {
+        html::write(path, "Fanwire and the floor", &results::of(&comparisons)?)?;
     }
     let most = args.cpu_ratio_max.unwrap_or(f64::INFINITY);
     for Comparison { transport, cpu, .. } in &comparisons {

@@ -3,9 +3,12 @@
 mod attend;
 mod births;
 mod compare;
+mod diff;
 mod floor;
 mod idle;
 mod launch;
+mod peers;
+mod report;
 mod run;
 mod scenario;
 mod slow;
@@ -27,6 +30,12 @@ pub enum Command {
     Compare(compare::CompareArgs),
     /// A load that is written down in a TOML file, and whether it reached its goals.
     Scenario(scenario::ScenarioArgs),
+    /// Floor, gateway and other systems in turn, over and over, into a folder of raw data with a page and a report.
+    Peers(peers::PeersArgs),
+    /// Reports as one page of HTML, with plots.
+    Report(report::ReportArgs),
+    /// Two reports side by side, figure by figure.
+    Diff(diff::DiffArgs),
     /// SLOW-ALONE: subscribers that stop reading, or a shard that does nothing, and what the others feel of it.
     Slow(slow::SlowArgs),
     /// A crowd that comes and goes, feeds that break, topics that are born and retired, for an hour; and the verdict.
@@ -54,6 +63,9 @@ pub fn run(command: Command) -> anyhow::Result<()> {
         Command::Run(args) => run::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Scenario(args) => scenario::run(&args),
+        Command::Peers(args) => peers::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Slow(args) => slow::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Births(args) => births::run(&args),

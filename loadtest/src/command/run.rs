@@ -1,8 +1,10 @@
 //! `fanwire-loadtest run`: one measurement, and the proof that goes with it.
 
 use super::{save, say};
+use crate::html;
 use crate::measure::{self, Load};
 use crate::report::Report;
+use crate::results;
 use crate::stage::Stage;
 use crate::target::TargetKind;
 use crate::workload::{Transport, Workload};
@@ -27,6 +29,9 @@ pub struct RunArgs {
     /// Writes the report as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Writes the report as a page of HTML
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 pub fn run(args: &RunArgs) -> anyhow::Result<()> {
@@ -35,6 +40,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     say(&report.table())?;
     if let Some(path) = &args.json {
         save(path, &report)?;
+    }
+    if let Some(path) = &args.html {
+        html::write(path, &format!("{} {}", report.target, report.transport), &results::of(&report)?)?;
     }
     ensure!(!args.no_lag || report.lags == 0, "{} lags: a subscriber fell behind and was given snapshots", report.lags);
     Ok(())

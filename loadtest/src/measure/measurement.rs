@@ -60,18 +60,8 @@ impl Measurement {
         self.usage.client.iter().map(|thread| thread.run_ns).sum::<u64>() as f64 / self.window_ns as f64
     }
 
-    /// Share of the window in which the busiest thread of the clients had a CPU.
-    pub fn busiest_client_share(&self) -> f64 {
-        self.usage.client.first().map_or(0.0, |thread| thread.run_ns as f64 / self.window_ns as f64)
-    }
-
     pub fn server_share(&self) -> f64 {
         self.server_ns() as f64 / self.window_ns as f64
-    }
-
-    /// Share of the window in which the server's busiest thread wanted its CPU and did not have it.
-    pub fn server_waited(&self) -> f64 {
-        self.usage.server.first().map_or(0.0, |thread| thread.wait_ns as f64 / self.window_ns as f64)
     }
 
     /// Of all groups.

@@ -205,10 +205,19 @@ pub fn publishing_beside<T>(
     progress: &Progress,
     observe: impl FnOnce() -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
+    on_publisher(progress, || publisher::publish(workload, schedule, targets, progress), observe)
+}
+
+/// Runs `publish` on the publisher's thread while `observe` runs.
+pub fn on_publisher<T>(
+    progress: &Progress,
+    publish: impl FnOnce() -> anyhow::Result<()> + Send,
+    observe: impl FnOnce() -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     std::thread::scope(|scope| {
         let publishing = std::thread::Builder::new()
             .name("publisher".into())
-            .spawn_scoped(scope, || publisher::publish(workload, schedule, targets, progress))
+            .spawn_scoped(scope, publish)
             .context("the publisher's thread")?;
         let outcome = observe();
         progress.stop.store(true, Ordering::Relaxed);

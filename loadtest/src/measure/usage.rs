@@ -4,7 +4,7 @@ use crate::course::Used;
 use crate::target::Target;
 use crate::target::counters::Counters;
 use crate::target::kernel::Ksoftirqd;
-use crate::target::process::{CpuTimes, ThreadTime, resident_bytes};
+use crate::target::process::{CpuTimes, ThreadTime, resident_bytes_of_tree};
 
 /// Who is looked at.
 #[derive(Debug)]
@@ -60,11 +60,11 @@ impl Observed<'_> {
     }
 
     pub fn resident_bytes(&self) -> anyhow::Result<u64> {
-        self.targets.iter().map(|target| resident_bytes(target.pid())).sum()
+        self.targets.iter().map(|target| resident_bytes_of_tree(target.pid())).sum()
     }
 
     fn times_of_targets(&self) -> anyhow::Result<Vec<CpuTimes>> {
-        self.targets.iter().map(|target| CpuTimes::of(target.pid())).collect()
+        self.targets.iter().map(|target| CpuTimes::of_tree(target.pid())).collect()
     }
 
     fn times_of_clients(&self) -> anyhow::Result<Vec<CpuTimes>> {

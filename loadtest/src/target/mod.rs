@@ -4,6 +4,7 @@ pub mod counters;
 pub mod instructions;
 pub mod kernel;
 pub mod process;
+pub mod program;
 
 use crate::child::{launch, own_program};
 use crate::measure::Load;
@@ -11,16 +12,16 @@ use crate::stage::Stage;
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use counters::Counters;
+use process::descendants;
+use program::Folder;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::fmt;
-use std::fs;
 use std::net::SocketAddrV4;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::{Child, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -65,7 +66,8 @@ pub struct Target {
     pub address: SocketAddrV4,
     /// Where its counters are; `None` of a floor, which has none.
     pub admin: Option<SocketAddrV4>,
-    config: Option<PathBuf>,
+    /// Its files, which go with it; `None` of a floor, which has none.
+    _folder: Option<Folder>,
 }
 
 /// Keys of a gateway's configuration, by section.
@@ -154,11 +156,12 @@ impl Target {
     /// Starts a gateway on free ports.
     pub fn gateway(setting: &Setting, plan: &Plan) -> anyhow::Result<Target> {
         let program = gateway_bin(setting, &own_program()?)?;
-        let file = write_config(&plan.config)?;
+        let folder = Folder::new("gateway")?;
+        let file = folder.write("fanwire.toml", &plan.config)?;
         let mut arguments: Vec<OsString> = plan.command.iter().map(OsString::from).collect();
-        arguments.extend(["--config".into(), file.clone().into()]);
+        arguments.extend(["--config".into(), file.into()]);
         arguments.extend(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"].map(OsString::from));
-        let (mut target, lines) = Target::launch(setting, &program, &arguments, Some(file))?;
+        let (mut target, lines) = Target::launch(setting, &program, &arguments, Some(folder))?;
         target.admin = Some(await_address(&lines, "admin on http://")?);
         Ok(target)
     }
@@ -167,12 +170,12 @@ impl Target {
         setting: &Setting,
         program: &Path,
         arguments: &[OsString],
-        config: Option<PathBuf>,
+        folder: Option<Folder>,
     ) -> anyhow::Result<(Target, Receiver<String>)> {
         let (child, lines) = launch(setting.server_cpu, program, arguments, Stdio::null())?;
         let unknown = SocketAddrV4::new(std::net::Ipv4Addr::UNSPECIFIED, 0);
         // From here on the child ends with this value, whatever happens.
-        let mut target = Target { child, address: unknown, admin: None, config };
+        let mut target = Target { child, address: unknown, admin: None, _folder: folder };
         target.address = await_address(&lines, "listening on http://")?;
         Ok((target, lines))
     }
@@ -186,14 +189,28 @@ impl Target {
         self.admin.map(Counters::fetch).transpose()
     }
 
-    /// Ends the target and waits for it.
-    pub fn stop(mut self) -> anyhow::Result<()> {
+    /// Ends the target and waits for it, which has to end well.
+    pub fn stop(self) -> anyhow::Result<()> {
+        let status = self.end()?;
+        let ended_as_told = status.success() || status.signal() == Some(Signal::TERM.as_raw());
+        if ended_as_told { Ok(()) } else { bail!("the target ended with {status}") }
+    }
+
+    /// Ends the target, and what it started, and waits for it.
+    pub fn end(mut self) -> anyhow::Result<ExitStatus> {
+        // Those that descend from it are looked for while they do; what does not end with it is killed.
+        let others = descendants(self.pid());
+        let status = self.await_end();
+        others.into_iter().for_each(kill_by_pid);
+        status
+    }
+
+    fn await_end(&mut self) -> anyhow::Result<ExitStatus> {
         self.terminate();
         let deadline = Instant::now() + STOP_TIME;
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait()? {
-                let ended_as_told = status.success() || status.signal() == Some(Signal::TERM.as_raw());
-                return if ended_as_told { Ok(()) } else { bail!("the target ended with {status}") };
+                return Ok(status);
             }
             crate::clock::wait_until(crate::clock::now_ns() + 5 * crate::clock::MILLISECOND_NS);
         }
@@ -208,12 +225,17 @@ impl Target {
 impl Drop for Target {
     fn drop(&mut self) {
         if !matches!(self.child.try_wait(), Ok(Some(_))) {
+            let others = descendants(self.pid());
             let _ = self.child.kill();
+            others.into_iter().for_each(kill_by_pid);
             let _ = self.child.wait();
         }
-        if let Some(config) = &self.config {
-            let _ = fs::remove_file(config);
-        }
+    }
+}
+
+fn kill_by_pid(pid: u32) {
+    if let Some(pid) = Pid::from_raw(pid as i32) {
+        let _ = kill_process(pid, Signal::KILL);
     }
 }
 
@@ -225,16 +247,6 @@ fn gateway_bin(setting: &Setting, this: &Path) -> anyhow::Result<PathBuf> {
             path.display()
         );
     }
-    Ok(path)
-}
-
-/// Gateways that this process has configured, so that each has a file of its own.
-static CONFIGS: AtomicU32 = AtomicU32::new(0);
-
-fn write_config(config: &str) -> anyhow::Result<PathBuf> {
-    let (process, number) = (std::process::id(), CONFIGS.fetch_add(1, Ordering::Relaxed));
-    let path = std::env::temp_dir().join(format!("fanwire-loadtest-{process}-{number}.toml"));
-    fs::write(&path, config).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path)
 }
 

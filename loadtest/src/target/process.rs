@@ -22,8 +22,23 @@ pub struct CpuTimes(BTreeMap<u32, ThreadTime>);
 
 impl CpuTimes {
     pub fn of(pid: u32) -> anyhow::Result<CpuTimes> {
+        let mut times = CpuTimes::default();
+        times.add(pid)?;
+        Ok(times)
+    }
+
+    /// Of a process and all that descend from it.
+    pub fn of_tree(pid: u32) -> anyhow::Result<CpuTimes> {
+        let mut times = CpuTimes::of(pid)?;
+        for descendant in descendants(pid) {
+            // It may end while we look.
+            let _ = times.add(descendant);
+        }
+        Ok(times)
+    }
+
+    fn add(&mut self, pid: u32) -> anyhow::Result<()> {
         let tasks = fs::read_dir(format!("/proc/{pid}/task")).context("the process is gone")?;
-        let mut times = BTreeMap::new();
         for task in tasks {
             let path = task?.path();
             let thread = path.file_name().and_then(|name| name.to_str()?.parse().ok());
@@ -32,9 +47,9 @@ impl CpuTimes {
             let name = fs::read_to_string(path.join("comm")).unwrap_or_default().trim().to_owned();
             let mut fields = stat.split_whitespace().map(|field| field.parse().unwrap_or(0));
             let (run_ns, wait_ns) = (fields.next().unwrap_or(0), fields.next().unwrap_or(0));
-            times.insert(thread, ThreadTime { name, run_ns, wait_ns });
+            self.0.insert(thread, ThreadTime { name, run_ns, wait_ns });
         }
-        Ok(CpuTimes(times))
+        Ok(())
     }
 
     /// What all threads that are alive have used together.
@@ -63,6 +78,29 @@ pub fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
     let statm = fs::read_to_string(format!("/proc/{pid}/statm")).context("the process is gone")?;
     let pages: u64 = statm.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).context("statm")?;
     Ok(pages * rustix::param::page_size() as u64)
+}
+
+/// Resident memory of a process and all that descend from it, bytes. Pages that they share count in each.
+pub fn resident_bytes_of_tree(pid: u32) -> anyhow::Result<u64> {
+    let own = resident_bytes(pid)?;
+    Ok(descendants(pid).into_iter().filter_map(|pid| resident_bytes(pid).ok()).fold(own, u64::saturating_add))
+}
+
+/// Processes that descend from `pid`, parents before children.
+pub fn descendants(pid: u32) -> Vec<u32> {
+    let mut found = children(pid);
+    let mut next = 0;
+    while let Some(&child) = found.get(next) {
+        found.extend(children(child));
+        next += 1;
+    }
+    found
+}
+
+fn children(pid: u32) -> Vec<u32> {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let lists = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>()).collect()
 }
 
 /// Open descriptors of a process.
