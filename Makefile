@@ -8,10 +8,10 @@ SEEDS ?= 100000
 MINUTES ?= 60
 SOCKET_SEEDS ?= 500
 
-.PHONY: help run simulate test test-web test-rust test-browser lint lint-rust lint-web fmt bench load slow soak births fuzz loom race web clean
+.PHONY: help run simulate test test-web test-rust test-browser lint lint-rust lint-web fmt bench bench-instructions load slow soak births fuzz loom race web clean
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## the gateway with simulated providers, on http://127.0.0.1:8080/
 	@scripts/web.sh optional
@@ -50,8 +50,11 @@ lint-web:
 fmt: ## formats the Rust code
 	cargo fmt --all
 
-bench: ## to come: criterion benches
-	@echo "no benches yet; see benches/README.md"
+bench: ## criterion benches, a line each, then the ingest goal (under 10 minutes); BENCH=store for one file's, BENCH=ingest for the goal
+	@scripts/bench.sh
+
+bench-instructions: ## instructions per operation under valgrind, against benches/instructions.toml (WRITE=1 writes it)
+	cargo bench -p fanwire-benches --bench instructions -- $(if $(WRITE),--write)
 
 load: ## a minute of 1,000 subscribers, every event proven; then CPU per delivery beside the floor (under 3 minutes)
 	cargo build --release -p fanwire -p fanwire-loadtest
