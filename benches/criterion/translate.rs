@@ -118,7 +118,9 @@ fn recorded(c: &mut Criterion, provider: &str, file: &str) {
             || (for_replay(provider, &head).expect("a provider that there is"), entries.clone()),
             |(mut adapter, entries)| {
                 let entries = entries.into_iter().map(Ok::<Entry, CaptureError>);
-                let counts = replay(&mut *adapter, entries, Speed::Max, |_, updates| drop(black_box(updates.len())));
+                let counts = replay(&mut *adapter, entries, Speed::Max, |_, updates| {
+                    black_box(updates.len());
+                });
                 (adapter, counts)
             },
             BatchSize::PerIteration,
