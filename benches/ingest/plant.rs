@@ -105,7 +105,7 @@ impl Plant {
 
     /// Pushes `per_second` updates, each at its time whatever became of those before, and notes when it is seen in the log.
     pub fn delays(mut self, load: Load, per_second: u64) -> Histogram<u64> {
-        let mut delays = Histogram::new(DIGITS).expect("a number of digits");
+        let mut delays = Histogram::new_with_bounds(1, PATIENCE.as_nanos() as u64, DIGITS).expect("bounds in order");
         let due_ns = |update: u64| update / load.batch as u64 * load.batch as u64 * 1_000_000_000 / per_second;
         let mut batches = load.batches.into_iter();
         let (mut pushed, mut seen) = (0, 0);
