@@ -10,10 +10,10 @@ SOCKET_SEEDS ?= 500
 PAIRS ?= 3
 SCENARIO ?= *
 
-.PHONY: help run simulate test test-web test-rust test-browser lint lint-rust lint-web fmt bench load load-peers scenarios slow soak births fuzz loom race web clean
+.PHONY: help run simulate test test-web test-rust test-browser lint lint-rust lint-web fmt bench bench-instructions load load-peers scenarios slow soak births fuzz loom race web clean
 
 help: ## what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## the gateway with simulated providers, on http://127.0.0.1:8080/
 	@scripts/web.sh optional
@@ -53,8 +53,11 @@ lint-web:
 fmt: ## formats the Rust code
 	cargo fmt --all
 
-bench: ## to come: criterion benches
-	@echo "no benches yet; see benches/README.md"
+bench: ## criterion benches, a line each, then the ingest goal (under 10 minutes); BENCH=store for one file's, BENCH=ingest for the goal
+	@scripts/bench.sh
+
+bench-instructions: ## instructions per operation under valgrind, against benches/instructions.toml (WRITE=1 writes it)
+	cargo bench -p fanwire-benches --bench instructions -- $(if $(WRITE),--write)
 
 load: ## one minute beside the floor: CPU per delivery and latency, as many pairs of short runs as fit (about 4 for each transport)
 	cargo build --release -p fanwire -p fanwire-loadtest

@@ -91,7 +91,7 @@ pub fn wrap(form: Form, json: &[u8], id: Option<&str>) -> Vec<u8> {
             websocket::write_head(websocket::TEXT, json.len(), &mut out);
             out.extend_from_slice(json);
         }
-        Form::Sse => sse::write_block(json, id, &mut out),
+        Form::Sse => sse::write_block(|out| out.extend_from_slice(json), id.as_slice(), &mut out),
         Form::Json => out.extend_from_slice(json),
     }
     out

@@ -74,7 +74,12 @@ impl Segment {
 
     /// Bytes that count against the log's byte limit: the plain encoding and the entries' own size.
     pub fn weight(&self) -> usize {
-        self.plain.bytes.len() + self.entries.len() * (size_of::<Entry>() + size_of::<u32>()) + size_of::<Segment>()
+        self.plain_bytes() + self.entries.len() * (size_of::<Entry>() + size_of::<u32>()) + size_of::<Segment>()
+    }
+
+    /// Bytes of all entries as the sequencer encoded them.
+    pub(crate) fn plain_bytes(&self) -> usize {
+        self.plain.bytes.len()
     }
 
     /// All entries in `framing`, made on first use.
