@@ -95,7 +95,8 @@ impl App {
         let wakes: Vec<Arc<Notify>> = (0..config.shards).map(|_| Arc::default()).collect();
         let sequencing = Arc::new(SequencerCounters::default());
         let sequencer = Sequencer::new(Arc::clone(&store), writer, config.kinds.clone(), limits);
-        let seat = Arc::new(Seat::new(sequencer, wakes.clone(), Arc::clone(&sequencing), shard::now_ms));
+        let inputs = SequencerInputs { feeds, publishes: publishes_out, bell };
+        let seat = Arc::new(Seat::new(sequencer, inputs, wakes.clone(), Arc::clone(&sequencing), shard::now_ms));
         let context = Arc::new(Context {
             publishes,
             seat: Some(Arc::clone(&seat)),
@@ -126,13 +127,12 @@ impl App {
             };
             threads.push(shard::spawn(listener, settings, surroundings)?);
         }
-        let inputs = SequencerInputs { feeds, publishes: publishes_out, bell };
         let (log_read, store_read) = (Arc::clone(&log), Arc::clone(&store));
         let sources = Sources::new(log_read, store_read, Arc::clone(&sequencing), counters, ingest.clone());
         let sources = Arc::new(sources);
         std::thread::Builder::new().name("sequencer".into()).spawn(move || {
             let _fuse = shard::Fuse;
-            seat.run(&inputs);
+            seat.run();
         })?;
         let (admin, drain_time) = (listeners.admin, config.drain);
         Ok(App { ingest, log, store, sources, context, drain, drain_time, threads, admin })

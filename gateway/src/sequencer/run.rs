@@ -61,6 +61,7 @@ pub struct SequencerCounters {
 #[derive(Debug)]
 pub struct Seat {
     sequencer: Mutex<Sequencer>,
+    inputs: SequencerInputs,
     shards: Vec<Arc<Notify>>,
     counters: Arc<SequencerCounters>,
     /// The wall clock, Unix ms.
@@ -70,19 +71,25 @@ pub struct Seat {
 impl Seat {
     pub fn new(
         sequencer: Sequencer,
+        inputs: SequencerInputs,
         shards: Vec<Arc<Notify>>,
         counters: Arc<SequencerCounters>,
         now_ms: fn() -> i64,
     ) -> Seat {
-        Seat { sequencer: Mutex::new(sequencer), shards, counters, now_ms }
+        Seat { sequencer: Mutex::new(sequencer), inputs, shards, counters, now_ms }
     }
 
-    /// Sequences a publisher's lines on the calling thread, if they are few and nobody else sits here; else they come back.
+    /// Sequences a publisher's lines on the calling thread, if they are few, nobody else sits here and nothing came before
+    /// them; else they come back.
     pub fn sequence_now(&self, updates: Vec<(u64, Update)>) -> Result<PublishOutcome, Vec<(u64, Update)>> {
         if updates.len() > SEQUENCED_AT_ONCE_MAX {
             return Err(updates);
         }
         let Ok(mut sequencer) = self.sequencer.try_lock() else { return Err(updates) };
+        // What the thread has taken out of the channels is sequenced before it leaves the seat.
+        if !self.inputs.feeds.is_empty() || !self.inputs.publishes.is_empty() {
+            return Err(updates);
+        }
         bump(&self.counters.updates, updates.len() as u64);
         let outcome = publish(updates, &mut sequencer, &self.counters, (self.now_ms)());
         self.commit(&mut sequencer);
@@ -90,13 +97,13 @@ impl Seat {
     }
 
     /// Takes from both channels until they are closed.
-    pub fn run(&self, inputs: &SequencerInputs) {
+    pub fn run(&self) {
         let mut replies = Vec::new();
         let mut open = (true, true);
-        inputs.bell.attend();
+        self.inputs.bell.attend();
         while open.0 || open.1 {
-            if !self.sequence_batch(inputs, &mut replies, &mut open) {
-                inputs.bell.wait();
+            if !self.sequence_batch(&mut replies, &mut open) {
+                self.inputs.bell.wait();
             }
             for (reply, outcome) in replies.drain(..) {
                 let _: Result<(), PublishOutcome> = oneshot::Sender::send(reply, outcome);
@@ -105,10 +112,10 @@ impl Seat {
     }
 
     /// False if there was nothing to do.
-    fn sequence_batch(&self, inputs: &SequencerInputs, replies: &mut Replies, open: &mut (bool, bool)) -> bool {
+    fn sequence_batch(&self, replies: &mut Replies, open: &mut (bool, bool)) -> bool {
         // Whoever panics while it sits here ends the process (`Fuse`).
         let mut sequencer = self.sequencer.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = drain(inputs, &mut sequencer, &self.counters, replies, open, (self.now_ms)());
+        let found = drain(&self.inputs, &mut sequencer, &self.counters, replies, open, (self.now_ms)());
         self.commit(&mut sequencer);
         found
     }
