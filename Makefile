@@ -67,10 +67,10 @@ scenarios: ## every file of loadtest/scenarios, seven pairs where it compares (a
 	cargo build --release -p fanwire -p fanwire-loadtest
 	for file in loadtest/scenarios/$(SCENARIO).toml; do target/release/fanwire-loadtest scenario $$file; done
 
-load-peers: ## floor, Fanwire, nchan, NATS, ws, Socket.IO and Pushpin in turn, into loadtest/results/<date>/peers (PAIRS=3; about 15 minutes)
+load-peers: ## floor, Fanwire, nchan, NATS, ws, Socket.IO and Pushpin in turn, into loadtest/results/<date>/peers (PAIRS=3; about 25 minutes)
 	cargo build --release -p fanwire -p fanwire-loadtest
 	loadtest/peers/install.sh
-	target/release/fanwire-loadtest peers --workload w1,w2 --pairs $(PAIRS) --out loadtest/results/$$(date +%F)/peers
+	target/release/fanwire-loadtest peers --workload w1-calm,w2-calm,w1,w2 --pairs $(PAIRS) --out loadtest/results/$$(date +%F)/peers
 
 slow: ## SLOW-ALONE: one slow subscriber, half of them slow, a shard that does nothing; what the others feel (25 minutes)
 	cargo build --release -p fanwire -p fanwire-loadtest

@@ -48,16 +48,23 @@ pub struct PeersArgs {
 enum Named {
     /// One hot topic: 1,000 subscribers, 100 messages/s
     W1,
+    /// W1 at 25 messages/s: little enough that nearly all write one message at a time
+    W1Calm,
     /// 1,000 topics, 20 random ones for each of 1,000 subscribers, 5,000 messages/s
     W2,
+    /// W2 at 1,250 messages/s
+    W2Calm,
 }
 
 impl Named {
     fn workload(self, args: &PeersArgs) -> Workload {
         let one = Workload::of_one_topic();
+        let many = |rate| Workload { topics: 1_000, per_subscriber: 20, rate, kind: Kind::State, ..one.clone() };
         let named = match self {
             Named::W1 => one,
-            Named::W2 => Workload { topics: 1_000, per_subscriber: 20, rate: 5_000, kind: Kind::State, ..one },
+            Named::W1Calm => Workload { rate: 25, ..one },
+            Named::W2 => many(5_000),
+            Named::W2Calm => many(1_250),
         };
         Workload {
             subscribers: args.subscribers.unwrap_or(named.subscribers),
@@ -71,7 +78,9 @@ impl Named {
     fn name(self) -> &'static str {
         match self {
             Named::W1 => "w1",
+            Named::W1Calm => "w1-calm",
             Named::W2 => "w2",
+            Named::W2Calm => "w2-calm",
         }
     }
 }

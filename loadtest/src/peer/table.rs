@@ -23,13 +23,19 @@ pub fn table(name: &str, held: &Held) -> String {
     let _ = writeln!(out, "|---|---|---|---|---|---|---|---|---|---|");
     let groups = groups(&held.runs);
     for group in &groups {
-        let earlier = reference[name][&group.name].as_f64().map_or_else(|| "–".to_owned(), |ratio| format!("{ratio}"));
+        let earlier =
+            reference[kind_of(name)][&group.name].as_f64().map_or_else(|| "–".to_owned(), |ratio| format!("{ratio}"));
         let _ = writeln!(out, "| {} | {} |", group.name, cells(group, &groups, &earlier).join(" | "));
     }
     for Failure { round, target, transport, failure } in &held.failures {
         let _ = writeln!(out, "\nRound {round}, {target} {transport} failed: {}", failure.lines().next().unwrap_or(""));
     }
     out
+}
+
+/// `w1-calm` is compared with what W1 came to.
+fn kind_of(name: &str) -> &str {
+    name.split('-').next().unwrap_or(name)
 }
 
 fn heading(name: &str, held: &Held) -> String {
