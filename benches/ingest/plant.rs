@@ -2,15 +2,16 @@
 //! other, with one subscriber to everything.
 
 use crate::load::Load;
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::bounded;
 use fanwire::framing::Framing;
 use fanwire::limits::Limits;
 use fanwire::log::{Log, Offset};
-use fanwire::sequencer::{self, Publish, SequencerCounters, SequencerInputs};
+use fanwire::sequencer::{Publish, Seat, SequencerInputs};
 use fanwire::shard::{Core, now_ms};
 use fanwire_benches::audience::{NullWire, join};
 use fanwire_benches::engine::{Engine, NOW_MS};
 use fanwire_benches::quotes;
+use feeds::inlet::{Bell, Inlet};
 use feeds::model::{Batch, Pattern};
 use hdrhistogram::Histogram;
 use rustix::thread::{CpuSet, sched_setaffinity};
@@ -28,8 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const DIGITS: u8 = 3;
 
 pub struct Plant {
-    feeds: Sender<Batch>,
-    publishes: Sender<Publish>,
+    feeds: Inlet<Batch>,
+    publishes: Inlet<Publish>,
     sequencer: JoinHandle<()>,
     core: Core<NullWire>,
     log: Arc<Log>,
@@ -52,11 +53,13 @@ impl Plant {
         let mut core = engine.shard();
         join(&mut core, Framing::default(), vec![Pattern::new("quote.>").expect("a pattern")]);
         let (log, born, woken) = (Arc::clone(&engine.log), engine.log.end(), Arc::new(Notify::new()));
-        let shards = [Arc::clone(&woken)];
+        let bell = Bell::default();
+        let (feeds, publishes) = (Inlet::new(feeds, bell.clone()), Inlet::new(publishes, bell.clone()));
+        let inputs = SequencerInputs { feeds: from_feeds, publishes: from_publishers, bell };
+        let seat = Seat::new(engine.sequencer, inputs, vec![Arc::clone(&woken)], Arc::default(), now_ms);
         let sequencer = thread::spawn(move || {
             pin(SEQUENCER_CPU);
-            let inputs = SequencerInputs { feeds: from_feeds, publishes: from_publishers };
-            sequencer::run(engine.sequencer, &inputs, &shards, &SequencerCounters::default(), now_ms);
+            seat.run();
         });
         let end = Offset(born.0 + load.updates());
         Plant { feeds, publishes, sequencer, core, log, woken, born, end }
