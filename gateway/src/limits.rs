@@ -4,8 +4,8 @@
 use feeds::model::Pattern;
 use serde::{Deserialize, Serialize};
 
-/// Iovecs in one vectored write (`IOV_MAX` on Linux).
-pub const IOVECS_MAX: usize = 1_024;
+/// Pieces of one vectored write; what is scattered further is copied together. Relation: below Linux's `IOV_MAX`, 1,024.
+pub const PIECES_MAX: usize = 8;
 /// Bytes of a scattered run that are copied together even for one subscriber.
 pub const COPIED_BYTES_MAX: usize = 4 * 1024;
 /// Writes that a shard collects before it sends them; those of one submission to io_uring.

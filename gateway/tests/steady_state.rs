@@ -30,9 +30,6 @@ const BURSTS: [usize; 3] = [1, 8, LARGEST];
 const LARGEST: usize = 500;
 /// The warm-up's largest pass has so many times the entries of the largest that is measured.
 const WARM_UP: usize = 4;
-/// Pieces of a run that need no list on the heap, and how often that list grows for the largest runs of this test.
-const PIECES_INLINE: usize = 8;
-const GROWTHS_PER_WRITE: u64 = 3;
 /// Segments that a pass may find.
 const SEGMENTS: usize = 3;
 
@@ -71,13 +68,6 @@ impl Workload {
             |head: &str, count: usize| (0..count).map(|n| format!("{head}.v{}.S{n}", n % 10)).collect::<Vec<_>>();
         let names = named("quote", quotes).into_iter().chain(named("trade", trades));
         names.map(|name| Topic::new(&name).unwrap()).collect()
-    }
-
-    /// None; but a set that is owed more than eight entries which do not lie side by side has the list of its pieces
-    /// allocated, and grown (`Run::gather` in `shard/write.rs`). To be lowered to 0 once that list has a place of its own.
-    fn allocations_max(self, entries: usize, writes: u64) -> u64 {
-        let is_scattered = matches!(self, Workload::W2 | Workload::Mixed);
-        if is_scattered && entries > PIECES_INLINE { writes * GROWTHS_PER_WRITE } else { 0 }
     }
 
     fn wanted(self, n: usize, topics: &[Topic], random: &mut SmallRng) -> Vec<Pattern> {
@@ -212,7 +202,10 @@ fn check(workload: Workload, form: Form) {
             "{workload:?} {form:?}, {entries} entries a pass: {delivered} deliveries, {writes} writes, {allocations} allocations"
         );
         assert!(delivered > 0);
-        assert!(allocations <= workload.allocations_max(entries, writes), "{allocations} in {writes} writes");
+        // Sets that patterns cover are now and then owed more than ever before, and their lists grow: in one large pass of ten.
+        let grows = matches!(workload, Workload::Mixed) && entries == LARGEST;
+        let most = if grows { PASSES / 10 } else { 0 };
+        assert!(allocations <= most, "{allocations} in {writes} writes");
     }
 }
 

@@ -65,7 +65,7 @@ impl<W: Wire> Core<W> {
         let pending_max = settings.limits.pending_entries_max;
         let set = sets.get_mut(key);
         let Packing { parcel, live, beyond } = outbox.begin(key, set.terms.framing);
-        // Both lists of the parcel are empty: buffers go round, so that a pass allocates nothing.
+        // The parcel's lists are empty and hold nothing on the heap.
         std::mem::swap(&mut parcel.owed, &mut set.owed);
         std::mem::swap(&mut parcel.ticked, &mut set.ticked);
         parcel.at = at;
@@ -93,6 +93,14 @@ impl<W: Wire> Core<W> {
 
     fn send_off(&mut self, outbox: &mut Outbox, tick: Option<&Tick>) {
         outbox.send(&mut self.connections, (&self.pass, tick.unwrap_or(&self.no_tick)), &self.counters);
+        // The lists go back to the set that they were made for, so that a pass allocates nothing.
+        for parcel in outbox.take_sent() {
+            parcel.owed.clear();
+            parcel.ticked.clear();
+            let set = self.sets.get_mut(parcel.set);
+            std::mem::swap(&mut parcel.owed, &mut set.owed);
+            std::mem::swap(&mut parcel.ticked, &mut set.ticked);
+        }
         for member in outbox.dead.drain(..) {
             self.end(member, CloseReason::PeerGone);
         }

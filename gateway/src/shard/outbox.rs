@@ -25,7 +25,7 @@ pub(super) struct Parcel {
     pub at: Vec<u8>,
     /// Their places in [`Outbox::members`].
     pub members: Range<usize>,
-    /// The run, where it does not lie in one piece.
+    /// A scattered run, where many writes are one system call.
     copy: Vec<u8>,
     /// Length of the run.
     bytes: usize,
@@ -41,7 +41,7 @@ impl Parcel {
     fn piece<'a>(&'a mut self, pass: &'a Pass, tick: &'a Tick) -> &'a [u8] {
         let Parcel { framing, owed, ticked, at, copy, bytes, .. } = self;
         let share = Share { pass, owed, ticked, tick, at, framing: *framing };
-        let piece = Run::parts(&share).into_one(copy);
+        let piece = share.in_one_piece(copy);
         *bytes = piece.len();
         piece
     }
@@ -67,6 +67,8 @@ pub(super) struct Outbox {
     pub dead: Vec<ConnKey>,
     /// Members that are owed more ends of topics than may be.
     pub beyond: Vec<ConnKey>,
+    /// A scattered run, where each write is a system call of its own.
+    copy: Vec<u8>,
     /// `None`: one system call for each write.
     ring: Option<Ring>,
     taken: Vec<i32>,
@@ -108,7 +110,6 @@ impl Outbox {
             }
             None => self.send_each(connections, (pass, tick), counters),
         }
-        self.empty();
     }
 
     fn send_each<W: Wire>(
@@ -118,10 +119,10 @@ impl Outbox {
         counters: &ShardCounters,
     ) {
         for parcel in &mut self.parcels[..self.used] {
-            let Parcel { framing, owed, ticked, at, copy, members, .. } = parcel;
+            let Parcel { framing, owed, ticked, at, members, .. } = parcel;
             let members = &self.members[members.clone()];
             let share = Share { pass, owed, ticked, tick, at, framing: *framing };
-            let run = Run::parts(&share).gather(members.len(), copy);
+            let run = Run::gather(&share, members.len(), &mut self.copy);
             let mut whole = 0;
             for &member in members {
                 let connection = &mut connections[member.0];
@@ -167,16 +168,16 @@ impl Outbox {
         }
     }
 
-    /// What was sent is forgotten; its buffers stay, unless they are large.
-    fn empty(&mut self) {
-        for parcel in &mut self.parcels[..std::mem::take(&mut self.used)] {
-            parcel.owed.clear();
-            parcel.ticked.clear();
+    /// Parcels that were sent; they are forgotten, and their buffers stay, unless they are large.
+    pub fn take_sent(&mut self) -> impl Iterator<Item = &mut Parcel> {
+        self.members.clear();
+        let used = std::mem::take(&mut self.used);
+        self.parcels[..used].iter_mut().map(|parcel| {
             if parcel.copy.capacity() > COPY_KEPT_BYTES_MAX {
                 parcel.copy = Vec::new();
             }
-        }
-        self.members.clear();
+            parcel
+        })
     }
 }
 

@@ -7,13 +7,14 @@ use super::connection::{Connection, Wire};
 use super::counters::ShardCounters;
 use super::pass::Pass;
 use super::tick::Tick;
-use crate::framing::Framing;
-use crate::limits::{COPIED_BYTES_MAX, GATHER_MAX, IOVECS_MAX};
+use crate::framing::{Framed, Framing};
+use crate::limits::{COPIED_BYTES_MAX, GATHER_MAX, PIECES_MAX};
 use crate::log::{EntryKind, Log, Segment};
 use crate::mutation::{self, Mutation};
 use bytes::Bytes;
 use smallvec::SmallVec;
 use std::io::{self, ErrorKind, IoSlice};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What a write came to.
@@ -59,6 +60,26 @@ impl<'a> Share<'a> {
         self.owed.len() + self.ticked.len()
     }
 
+    /// All of it in one piece: as it lies, or copied together.
+    pub fn in_one_piece(&self, copy: &'a mut Vec<u8>) -> &'a [u8] {
+        let mut pieces = self.pieces();
+        match (pieces.next(), pieces.next()) {
+            (Some(one), None) => one,
+            _ => self.copied(copy),
+        }
+    }
+
+    fn copied(&self, copy: &'a mut Vec<u8>) -> &'a [u8] {
+        copy.clear();
+        self.pieces().for_each(|piece| copy.extend_from_slice(piece));
+        copy
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = &'a [u8]> {
+        let at = Some(self.at).filter(|at| !at.is_empty());
+        Pieces { entries: self.entries(), framing: self.framing, begun: None }.chain(at)
+    }
+
     fn entries(&self) -> impl Iterator<Item = (&'a Segment, &'a Owed)> {
         let (pass, tick) = (self.pass, self.tick);
         let ticked = self.ticked.iter().map(move |owed| (tick.segment(), owed));
@@ -67,64 +88,51 @@ impl<'a> Share<'a> {
 }
 
 /// The pieces of what every live member of a set is owed; entries that lie side by side are one.
-pub(super) struct Parts<'a> {
-    parts: SmallVec<[&'a [u8]; 8]>,
-    bytes: usize,
+struct Pieces<'a, I> {
+    entries: I,
+    framing: Framing,
+    /// The piece that the next entry may go on with: number of its segment, the segment's bytes, and which of them.
+    begun: Option<(u64, &'a Framed, Range<usize>)>,
+}
+
+impl<'a, I: Iterator<Item = (&'a Segment, &'a Owed)>> Iterator for Pieces<'a, I> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let bytes = |(_, framed, range): (u64, &'a Framed, Range<usize>)| &framed.bytes[range];
+        for (segment, owed) in &mut self.entries {
+            let framed = segment.framed(self.framing);
+            let (number, range) = (owed.position.segment, framed.range(owed.position.index));
+            match &mut self.begun {
+                Some((begun, _, before)) if *begun == number && before.end == range.start => before.end = range.end,
+                begun => {
+                    if let Some(done) = begun.replace((number, framed, range)) {
+                        return Some(bytes(done));
+                    }
+                }
+            }
+        }
+        self.begun.take().map(bytes)
+    }
 }
 
 /// The bytes that every live member of a set is owed.
 pub(super) struct Run<'a> {
-    pub slices: SmallVec<[IoSlice<'a>; 8]>,
+    pub slices: SmallVec<[IoSlice<'a>; PIECES_MAX]>,
     pub bytes: usize,
 }
 
 impl<'a> Run<'a> {
-    pub fn parts(share: &Share<'a>) -> Parts<'a> {
-        let mut parts: SmallVec<[&[u8]; 8]> = SmallVec::new();
-        let mut last: Option<(u64, std::ops::Range<usize>)> = None;
-        for (segment, owed) in share.entries() {
-            let framed = segment.framed(share.framing);
-            let range = framed.range(owed.position.index);
-            match &mut last {
-                Some((segment, before)) if *segment == owed.position.segment && before.end == range.start => {
-                    before.end = range.end;
-                    let whole = before.clone();
-                    *parts.last_mut().expect("a part for `last`") = &framed.bytes[whole];
-                }
-                _ => {
-                    parts.push(&framed.bytes[range.clone()]);
-                    last = Some((owed.position.segment, range));
-                }
-            }
-        }
-        parts.extend(Some(share.at).filter(|at| !at.is_empty()));
-        let bytes = parts.iter().map(|part| part.len()).sum();
-        Parts { parts, bytes }
-    }
-}
-
-impl<'a> Parts<'a> {
-    /// A scattered run is copied together once, for all members, where several share it or it is small: one slice per
-    /// write is 5–15% cheaper than many.
-    pub fn gather(self, lanes: usize, copy: &'a mut Vec<u8>) -> Run<'a> {
-        let Parts { parts, bytes } = self;
-        if parts.len() > IOVECS_MAX || (parts.len() > 1 && (lanes > 1 || bytes <= COPIED_BYTES_MAX)) {
-            let whole = Parts { parts, bytes }.into_one(copy);
-            return Run { slices: SmallVec::from_iter([IoSlice::new(whole)]), bytes };
-        }
-        Run { slices: parts.into_iter().map(IoSlice::new).collect(), bytes }
-    }
-
-    /// All of it in one piece: as it lies, or copied together.
-    pub fn into_one(self, copy: &'a mut Vec<u8>) -> &'a [u8] {
-        match &self.parts[..] {
-            [one] => one,
-            many => {
-                copy.clear();
-                many.iter().for_each(|part| copy.extend_from_slice(part));
-                copy
-            }
-        }
+    /// A scattered run is copied together once, for all members, where several share it, it is small, or it has many pieces:
+    /// one slice per write is 5–15% cheaper than many.
+    pub fn gather(share: &Share<'a>, lanes: usize, copy: &'a mut Vec<u8>) -> Run<'a> {
+        let (count, bytes) = share.pieces().fold((0, 0), |(count, bytes), piece| (count + 1, bytes + piece.len()));
+        let scattered = count > PIECES_MAX || (count > 1 && (lanes > 1 || bytes <= COPIED_BYTES_MAX));
+        let slices = match scattered {
+            true => SmallVec::from_iter([IoSlice::new(share.copied(copy))]),
+            false => share.pieces().map(IoSlice::new).collect(),
+        };
+        Run { slices, bytes }
     }
 }
 
