@@ -6,8 +6,9 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, sockopt};
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-/// Connections per source address 127.0.0.x: well below the number of free ports.
-const PER_SOURCE_MAX: usize = 10_000;
+/// Connections per source address 127.0.0.x. Why so few: closed connections keep their ports for a minute, and the kernel's
+/// search for a free one takes milliseconds when most are taken, which would be the client's delay in a storm.
+const PER_SOURCE_MAX: usize = 1_000;
 /// Bytes that the kernel holds for a narrow socket, about.
 const NARROW_BYTES: usize = 4 * 1024;
 /// Segment size of a narrow socket: that of an Ethernet. Loopback's own makes the peer's kernel hold megabytes.
