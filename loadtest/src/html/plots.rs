@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn values_as_people_say_them() {
         assert_eq!([0.0, 1.0, 2.0, 3.5].map(say_percentile), ["0.0%", "90.0%", "99.0%", "99.968%"]);
-        assert_eq!([0.02, 0.5, 3.14, 44.4, 15_000.0].map(say_ms), ["20 µs", "0.50 ms", "3.1 ms", "44 ms", "15.0 s"]);
+        assert_eq!([0.02, 0.5, 3.12, 44.4, 15_000.0].map(say_ms), ["20 µs", "0.50 ms", "3.1 ms", "44 ms", "15.0 s"]);
         assert_eq!([0.0, 1_500.0, 99_999.0, 2.5e6].map(say_count), ["0", "1.5k", "100k", "2.50M"]);
     }
 }
