@@ -49,9 +49,9 @@ fn a_scenario_in_pairs() {
 #[test]
 fn polls_are_measured() {
     let said = run("--transport long-poll");
-    assert!(said.contains("20 × long-poll: 4000 proven, 0 lags, 0 lost"), "{said}");
+    assert!(said.contains("40 snapshots, then all in order; 0 lags, 0 lost"), "{said}");
     let said = run("--transport polling --poll-interval-ms 100 --kind state");
-    assert!(said.contains("20 × polling: ") && said.contains("20 of 20: all applied"), "{said}");
+    assert!(said.contains("fanwire over polling: 20 subscribers") && said.contains("20 of 20: all applied"), "{said}");
 }
 
 #[test]
