@@ -5,8 +5,10 @@
 //! configuration; `capture` records what a provider sent and plays it again. Nothing here knows the gateway.
 
 pub mod adapter;
+mod book;
 pub mod capture;
 pub mod counters;
+pub mod market;
 pub mod model;
 pub mod outlet;
 pub mod provider;
