@@ -130,7 +130,8 @@ impl VenueConfig {
             }
             _ => {}
         }
-        let levels_max = self.book_depth(rules).unwrap_or(LEVELS_MAX).min(LEVELS_MAX);
+        let depth = self.book_depth(rules).filter(|_| !rules.depths.is_empty());
+        let levels_max = depth.unwrap_or(LEVELS_MAX).min(LEVELS_MAX);
         if self.book_levels.is_some_and(|levels| !(1..=levels_max).contains(&levels)) {
             problems.push(Problem::new("book_levels", format!("must be 1 to {levels_max}")));
         }

@@ -125,12 +125,10 @@ mod tests {
     #[test]
     fn contiguous_ids_tell_what_is_missing() {
         let mut ids = TradeIds::new(Continuity::Contiguous);
-        assert_eq!([49, 50, 49, 55].map(|id| take(&mut ids, id)), [
-            Order::Next,
-            Order::Next,
-            Order::Repeated,
-            Order::After(Some(4))
-        ]);
+        assert_eq!(
+            [49, 50, 49, 55].map(|id| take(&mut ids, id)),
+            [Order::Next, Order::Next, Order::Repeated, Order::After(Some(4))]
+        );
         ids.break_off();
         assert_eq!(take(&mut ids, 56), Order::Next, "the ids say that nothing was missed");
         assert_eq!(take(&mut ids, 56 - 2 * RESTART), Order::After(None), "the venue counts anew");

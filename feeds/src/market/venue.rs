@@ -27,7 +27,9 @@ impl<P: Protocol> Venue<P> {
     /// Configured from a capture: links from the addresses of its connections, symbols from its header, if we recorded
     /// it, and from its frames.
     pub(crate) fn for_replay(head: &Head) -> Venue<P> {
-        let config = recorded::<VenueConfig>(head).unwrap_or_default();
+        // Where nobody says how deep the books are: too deep does no harm to the best levels, too shallow does.
+        let deepest = || VenueConfig { book_depth: P::RULES.depths.last().copied(), ..VenueConfig::default() };
+        let config = recorded::<VenueConfig>(head).unwrap_or_else(deepest);
         let urls = if head.addrs.is_empty() { vec![P::RULES.ws_url.to_owned()] } else { head.addrs.clone() };
         let path_of = |url: &String| P::RULES.paths.iter().position(|path| url.contains(path)).unwrap_or(0);
         let paths = urls.iter().map(path_of).collect();

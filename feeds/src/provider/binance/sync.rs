@@ -1,10 +1,10 @@
 //! Keeping in sync: what must be fetched when a link opens, what is wrong when it closes, and what a change or a
 //! snapshot does to a book.
 
+use super::Binance;
 use super::book::{DiffBook, Outcome};
 use super::message::Diff;
 use super::streams::StreamKind;
-use super::Binance;
 use crate::adapter::{Fetch, LinkId, Output};
 
 /// Between two fetches after a connect, in ms: of a weight of 6000 a minute a depth snapshot takes 50, klines 2.

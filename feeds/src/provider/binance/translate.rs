@@ -80,14 +80,7 @@ fn id(native: i64) -> String {
     native.to_string()
 }
 
-fn one_trade(
-    symbol: &mut Symbol,
-    id: i64,
-    event_ms: i64,
-    made: &Made<'_>,
-    event: Object,
-    output: &mut Output,
-) -> Read {
+fn one_trade(symbol: &mut Symbol, id: i64, event_ms: i64, made: &Made<'_>, event: Object, output: &mut Output) -> Read {
     let (te, topics) = (Some(event_ms), &symbol.topics);
     match symbol.trades.take(Some((id, id))) {
         Order::Repeated => return Read::Repeated,
