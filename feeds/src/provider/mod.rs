@@ -4,4 +4,5 @@
 //! structs, `translate.rs` the pure way from bytes to updates. A folder holds no clock and no socket.
 
 pub mod binance;
+pub(crate) mod kraken;
 pub mod nhl;
