@@ -5,6 +5,7 @@ use crate::capture::Head;
 use crate::market::{Exchange, VenueConfig};
 use crate::outlet::Outlet;
 use crate::provider::binance::{Binance, BinanceConfig, Venue};
+use crate::provider::coinbase_advanced::CoinbaseAdvanced;
 use crate::provider::kraken::Kraken;
 use crate::provider::nhl::{Nhl, NhlConfig};
 use crate::supervise::{self, Hosts, Limits, Shutdown, Tap};
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
 /// Every name that `provider = "…"` may have.
-pub const PROVIDERS: &[&str] = &["binance", "binance_us", "binance_futures", "kraken", "nhl"];
+pub const PROVIDERS: &[&str] = &["binance", "binance_us", "binance_futures", "kraken", "coinbase_advanced", "nhl"];
 
 /// One `[[feed]]` as written.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -23,6 +24,7 @@ pub enum FeedConfig {
     BinanceFutures(BinanceConfig),
     #[serde(alias = "kraken_v2")]
     Kraken(VenueConfig),
+    CoinbaseAdvanced(VenueConfig),
     Nhl(NhlConfig),
 }
 
@@ -69,6 +71,7 @@ impl FeedConfig {
             FeedConfig::BinanceUs(config) => Family::Binance(Venue::BinanceUs, config),
             FeedConfig::BinanceFutures(config) => Family::Binance(Venue::BinanceFutures, config),
             FeedConfig::Kraken(config) => Family::Exchange(Exchange::of::<Kraken>(), config),
+            FeedConfig::CoinbaseAdvanced(config) => Family::Exchange(Exchange::of::<CoinbaseAdvanced>(), config),
             FeedConfig::Nhl(config) => Family::Nhl(config),
         }
     }
@@ -140,6 +143,7 @@ pub fn for_replay(provider: &str, head: &Head) -> Result<Box<dyn Adapter>, Repla
 fn exchange(provider: &str) -> Option<Exchange> {
     match provider {
         "kraken" | "kraken_v2" => Some(Exchange::of::<Kraken>()),
+        "coinbase_advanced" => Some(Exchange::of::<CoinbaseAdvanced>()),
         _ => None,
     }
 }

@@ -4,5 +4,6 @@
 //! structs, `translate.rs` the pure way from bytes to updates. A folder holds no clock and no socket.
 
 pub mod binance;
+pub(crate) mod coinbase_advanced;
 pub(crate) mod kraken;
 pub mod nhl;
