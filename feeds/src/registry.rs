@@ -6,6 +6,7 @@ use crate::market::{Exchange, VenueConfig};
 use crate::outlet::Outlet;
 use crate::provider::binance::{Binance, BinanceConfig, Venue};
 use crate::provider::coinbase_advanced::CoinbaseAdvanced;
+use crate::provider::coinbase_exchange::CoinbaseExchange;
 use crate::provider::kraken::Kraken;
 use crate::provider::nhl::{Nhl, NhlConfig};
 use crate::supervise::{self, Hosts, Limits, Shutdown, Tap};
@@ -13,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
 /// Every name that `provider = "…"` may have.
-pub const PROVIDERS: &[&str] = &["binance", "binance_us", "binance_futures", "kraken", "coinbase_advanced", "nhl"];
+pub const PROVIDERS: &[&str] =
+    &["binance", "binance_us", "binance_futures", "kraken", "coinbase_advanced", "coinbase_exchange", "nhl"];
 
 /// One `[[feed]]` as written.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -25,6 +27,7 @@ pub enum FeedConfig {
     #[serde(alias = "kraken_v2")]
     Kraken(VenueConfig),
     CoinbaseAdvanced(VenueConfig),
+    CoinbaseExchange(VenueConfig),
     Nhl(NhlConfig),
 }
 
@@ -72,6 +75,7 @@ impl FeedConfig {
             FeedConfig::BinanceFutures(config) => Family::Binance(Venue::BinanceFutures, config),
             FeedConfig::Kraken(config) => Family::Exchange(Exchange::of::<Kraken>(), config),
             FeedConfig::CoinbaseAdvanced(config) => Family::Exchange(Exchange::of::<CoinbaseAdvanced>(), config),
+            FeedConfig::CoinbaseExchange(config) => Family::Exchange(Exchange::of::<CoinbaseExchange>(), config),
             FeedConfig::Nhl(config) => Family::Nhl(config),
         }
     }
@@ -144,6 +148,7 @@ fn exchange(provider: &str) -> Option<Exchange> {
     match provider {
         "kraken" | "kraken_v2" => Some(Exchange::of::<Kraken>()),
         "coinbase_advanced" => Some(Exchange::of::<CoinbaseAdvanced>()),
+        "coinbase_exchange" => Some(Exchange::of::<CoinbaseExchange>()),
         _ => None,
     }
 }

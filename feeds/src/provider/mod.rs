@@ -5,5 +5,6 @@
 
 pub mod binance;
 pub(crate) mod coinbase_advanced;
+pub(crate) mod coinbase_exchange;
 pub(crate) mod kraken;
 pub mod nhl;
