@@ -5,6 +5,7 @@ use crate::capture::Head;
 use crate::market::{Exchange, VenueConfig};
 use crate::outlet::Outlet;
 use crate::provider::binance::{Binance, BinanceConfig, Venue};
+use crate::provider::bybit::Bybit;
 use crate::provider::coinbase_advanced::CoinbaseAdvanced;
 use crate::provider::coinbase_exchange::CoinbaseExchange;
 use crate::provider::kraken::Kraken;
@@ -15,7 +16,7 @@ use tokio::task::JoinHandle;
 
 /// Every name that `provider = "…"` may have.
 pub const PROVIDERS: &[&str] =
-    &["binance", "binance_us", "binance_futures", "kraken", "coinbase_advanced", "coinbase_exchange", "nhl"];
+    &["binance", "binance_us", "binance_futures", "kraken", "coinbase_advanced", "coinbase_exchange", "bybit", "nhl"];
 
 /// One `[[feed]]` as written.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -28,6 +29,7 @@ pub enum FeedConfig {
     Kraken(VenueConfig),
     CoinbaseAdvanced(VenueConfig),
     CoinbaseExchange(VenueConfig),
+    Bybit(VenueConfig),
     Nhl(NhlConfig),
 }
 
@@ -76,6 +78,7 @@ impl FeedConfig {
             FeedConfig::Kraken(config) => Family::Exchange(Exchange::of::<Kraken>(), config),
             FeedConfig::CoinbaseAdvanced(config) => Family::Exchange(Exchange::of::<CoinbaseAdvanced>(), config),
             FeedConfig::CoinbaseExchange(config) => Family::Exchange(Exchange::of::<CoinbaseExchange>(), config),
+            FeedConfig::Bybit(config) => Family::Exchange(Exchange::of::<Bybit>(), config),
             FeedConfig::Nhl(config) => Family::Nhl(config),
         }
     }
@@ -149,6 +152,7 @@ fn exchange(provider: &str) -> Option<Exchange> {
         "kraken" | "kraken_v2" => Some(Exchange::of::<Kraken>()),
         "coinbase_advanced" => Some(Exchange::of::<CoinbaseAdvanced>()),
         "coinbase_exchange" => Some(Exchange::of::<CoinbaseExchange>()),
+        "bybit" => Some(Exchange::of::<Bybit>()),
         _ => None,
     }
 }
