@@ -10,13 +10,23 @@ use crate::provider::coinbase_advanced::CoinbaseAdvanced;
 use crate::provider::coinbase_exchange::CoinbaseExchange;
 use crate::provider::kraken::Kraken;
 use crate::provider::nhl::{Nhl, NhlConfig};
+use crate::provider::okx::Okx;
 use crate::supervise::{self, Hosts, Limits, Shutdown, Tap};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
 /// Every name that `provider = "…"` may have.
-pub const PROVIDERS: &[&str] =
-    &["binance", "binance_us", "binance_futures", "kraken", "coinbase_advanced", "coinbase_exchange", "bybit", "nhl"];
+pub const PROVIDERS: &[&str] = &[
+    "binance",
+    "binance_us",
+    "binance_futures",
+    "kraken",
+    "coinbase_advanced",
+    "coinbase_exchange",
+    "bybit",
+    "okx",
+    "nhl",
+];
 
 /// One `[[feed]]` as written.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -30,6 +40,7 @@ pub enum FeedConfig {
     CoinbaseAdvanced(VenueConfig),
     CoinbaseExchange(VenueConfig),
     Bybit(VenueConfig),
+    Okx(VenueConfig),
     Nhl(NhlConfig),
 }
 
@@ -79,6 +90,7 @@ impl FeedConfig {
             FeedConfig::CoinbaseAdvanced(config) => Family::Exchange(Exchange::of::<CoinbaseAdvanced>(), config),
             FeedConfig::CoinbaseExchange(config) => Family::Exchange(Exchange::of::<CoinbaseExchange>(), config),
             FeedConfig::Bybit(config) => Family::Exchange(Exchange::of::<Bybit>(), config),
+            FeedConfig::Okx(config) => Family::Exchange(Exchange::of::<Okx>(), config),
             FeedConfig::Nhl(config) => Family::Nhl(config),
         }
     }
@@ -153,6 +165,7 @@ fn exchange(provider: &str) -> Option<Exchange> {
         "coinbase_advanced" => Some(Exchange::of::<CoinbaseAdvanced>()),
         "coinbase_exchange" => Some(Exchange::of::<CoinbaseExchange>()),
         "bybit" => Some(Exchange::of::<Bybit>()),
+        "okx" => Some(Exchange::of::<Okx>()),
         _ => None,
     }
 }

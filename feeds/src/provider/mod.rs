@@ -9,3 +9,4 @@ pub(crate) mod coinbase_advanced;
 pub(crate) mod coinbase_exchange;
 pub(crate) mod kraken;
 pub mod nhl;
+pub(crate) mod okx;
