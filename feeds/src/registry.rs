@@ -5,6 +5,7 @@ use crate::capture::Head;
 use crate::market::{Exchange, VenueConfig};
 use crate::outlet::Outlet;
 use crate::provider::binance::{Binance, BinanceConfig, Venue};
+use crate::provider::bitstamp::Bitstamp;
 use crate::provider::bybit::Bybit;
 use crate::provider::coinbase_advanced::CoinbaseAdvanced;
 use crate::provider::coinbase_exchange::CoinbaseExchange;
@@ -25,6 +26,7 @@ pub const PROVIDERS: &[&str] = &[
     "coinbase_exchange",
     "bybit",
     "okx",
+    "bitstamp",
     "nhl",
 ];
 
@@ -41,6 +43,7 @@ pub enum FeedConfig {
     CoinbaseExchange(VenueConfig),
     Bybit(VenueConfig),
     Okx(VenueConfig),
+    Bitstamp(VenueConfig),
     Nhl(NhlConfig),
 }
 
@@ -91,6 +94,7 @@ impl FeedConfig {
             FeedConfig::CoinbaseExchange(config) => Family::Exchange(Exchange::of::<CoinbaseExchange>(), config),
             FeedConfig::Bybit(config) => Family::Exchange(Exchange::of::<Bybit>(), config),
             FeedConfig::Okx(config) => Family::Exchange(Exchange::of::<Okx>(), config),
+            FeedConfig::Bitstamp(config) => Family::Exchange(Exchange::of::<Bitstamp>(), config),
             FeedConfig::Nhl(config) => Family::Nhl(config),
         }
     }
@@ -166,6 +170,7 @@ fn exchange(provider: &str) -> Option<Exchange> {
         "coinbase_exchange" => Some(Exchange::of::<CoinbaseExchange>()),
         "bybit" => Some(Exchange::of::<Bybit>()),
         "okx" => Some(Exchange::of::<Okx>()),
+        "bitstamp" => Some(Exchange::of::<Bitstamp>()),
         _ => None,
     }
 }

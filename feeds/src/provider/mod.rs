@@ -4,6 +4,7 @@
 //! structs, `translate.rs` the pure way from bytes to updates. A folder holds no clock and no socket.
 
 pub mod binance;
+pub(crate) mod bitstamp;
 pub(crate) mod bybit;
 pub(crate) mod coinbase_advanced;
 pub(crate) mod coinbase_exchange;
