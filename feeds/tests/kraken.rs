@@ -144,6 +144,22 @@ fn pitfall_4_a_bad_checksum_resyncs_that_symbol_alone() {
 }
 
 #[test]
+fn a_book_that_is_wrong_again_and_again_costs_the_connection() {
+    let mut bench = books();
+    for _ in 0..8 {
+        bench.frame(0, &message("snapshot", "", &side(&[("9.5", "1.000")]).0, 1));
+    }
+    assert!(bench.output.reconnects.is_empty());
+    bench.frame(0, &message("snapshot", "", &side(&[("9.5", "1.000")]).0, 1));
+    assert_eq!(bench.output.reconnects, [LINK]);
+    bench.output.reconnects.clear();
+    bench.handle(Input::Closed(LINK));
+    bench.handle(Input::Opened(LINK));
+    bench.frame(0, &message("snapshot", "", &side(&[("9.5", "1.000")]).0, 1));
+    assert!(bench.output.reconnects.is_empty(), "a new connection begins anew");
+}
+
+#[test]
 fn pitfall_4_a_crossed_book_is_broken_and_a_book_is_cut_to_its_depth() {
     let mut bench = books();
     bench.frame(0, &snapshot(&[("11.0", "1.000")], &[("11.0", "2.000")]));

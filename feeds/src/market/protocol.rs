@@ -3,6 +3,8 @@
 use super::{Closing, Continuity, Kind, Market, Symbol, VenueConfig};
 use crate::adapter::{LinkId, Output};
 use crate::capture::Head;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use std::collections::HashMap;
 
 /// A venue's protocol without what all of them have in common.
@@ -90,6 +92,11 @@ pub(crate) struct Ping {
 /// A frame is not what the venue's documentation says; it is counted as rejected.
 #[derive(Debug)]
 pub(crate) struct Unreadable;
+
+/// Reads the part of a frame that was left as it came: what it is depends on the rest.
+pub(crate) fn read<'a, T: Deserialize<'a>>(data: Option<&'a RawValue>) -> Result<T, Unreadable> {
+    Ok(serde_json::from_str(data.ok_or(Unreadable)?.get())?)
+}
 
 impl From<serde_json::Error> for Unreadable {
     fn from(_: serde_json::Error) -> Unreadable {

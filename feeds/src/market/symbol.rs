@@ -10,6 +10,8 @@ pub(crate) struct Symbol {
     pub link: LinkId,
     pub topics: Topics,
     pub book: Book,
+    /// How often the book was lost on this connection.
+    pub(super) losses: u32,
     pub(super) trades: TradeIds,
     /// Numbers of quotes, where they have any.
     pub(super) quotes: TradeIds,
@@ -25,6 +27,7 @@ impl Symbol {
             link,
             topics,
             book: Book::new(depth),
+            losses: 0,
             trades: TradeIds::new(rules.continuity),
             quotes: TradeIds::new(Continuity::None),
             bars: Bars::new(rules.closing),

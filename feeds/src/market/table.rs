@@ -188,8 +188,9 @@ impl Market {
 
     /// A sequence is broken, a checksum wrong, a book crossed: it is wrong from here on and has to be asked for again.
     pub(crate) fn lose_book(&mut self, id: SymbolId, output: &mut Output) {
-        let Symbol { book, topics, .. } = &mut self.symbols[id.0];
+        let Symbol { book, topics, losses, .. } = &mut self.symbols[id.0];
         book.lose(&topics.book, output);
+        *losses += 1;
         self.lost.push(id);
     }
 
@@ -235,8 +236,11 @@ impl Market {
         self.refused(link, kind, named.map(|symbol| &*symbol.native), text, output);
     }
 
-    pub(super) fn opened(&self, link: LinkId, output: &mut Output) {
-        self.on(link).for_each(|symbol| symbol.book.say_broken(&symbol.topics.book, output));
+    pub(super) fn opened(&mut self, link: LinkId, output: &mut Output) {
+        for symbol in self.symbols.iter_mut().filter(|symbol| symbol.link == link) {
+            symbol.losses = 0;
+            symbol.book.say_broken(&symbol.topics.book, output);
+        }
     }
 
     /// What the connection brought is old from here on.

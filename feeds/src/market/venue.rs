@@ -4,6 +4,10 @@ use super::{Market, Protocol, VenueConfig, recorded};
 use crate::adapter::{Adapter, Input, Link, LinkId, Output, Subscription};
 use crate::capture::Head;
 
+/// A book that is lost more often than this on one connection costs the connection. Why: asking again and again knows no
+/// pause, dialling again does.
+const LOSSES_MAX: u32 = 8;
+
 /// The adapter.
 pub(crate) struct Venue<P> {
     protocol: P,
@@ -92,7 +96,12 @@ impl<P: Protocol> Venue<P> {
     /// Asks for the books that were lost with this input.
     fn resync(&mut self, output: &mut Output) {
         for id in self.market.take_lost() {
-            self.protocol.resync(self.market.symbol(id), &self.market, output);
+            let symbol = self.market.symbol(id);
+            if symbol.losses > LOSSES_MAX {
+                output.reconnects.push(symbol.link);
+            } else {
+                self.protocol.resync(symbol, &self.market, output);
+            }
             output.out_of_sync += 1;
         }
         // Cost: a frame that loses no book while all are in sync changes nothing, and nothing is counted for it.

@@ -4,8 +4,7 @@ use super::Bitstamp;
 use super::message::{Frame, Refusal, Trade};
 use super::requests;
 use crate::adapter::{LinkId, Output};
-use crate::market::{Kind, Market, Side, SymbolId, Trade as Made, Unreadable};
-use serde::Deserialize;
+use crate::market::{Kind, Market, Side, SymbolId, Trade as Made, Unreadable, read};
 
 impl Bitstamp {
     pub(super) fn translate(
@@ -44,8 +43,8 @@ impl Bitstamp {
         };
         let Some(id) = market.find(link, native, output) else { return Ok(()) };
         match (&*frame.event, kind) {
-            ("data", Kind::Book) => self.change(id, data(frame)?, market, output),
-            ("trade", Kind::Trade) => trade(id, &data(frame)?, market, output)?,
+            ("data", Kind::Book) => self.change(id, read(frame.data)?, market, output),
+            ("trade", Kind::Trade) => trade(id, &read(frame.data)?, market, output)?,
             ("bts:subscription_succeeded", Kind::Book) => self.book_begins(id, market, output),
             ("bts:subscription_succeeded", _) => {}
             _ => output.counts.ignored += 1,
@@ -54,12 +53,8 @@ impl Bitstamp {
     }
 }
 
-fn data<'a, T: Deserialize<'a>>(frame: &Frame<'a>) -> Result<T, Unreadable> {
-    Ok(serde_json::from_str(frame.data.ok_or(Unreadable)?.get())?)
-}
-
 fn refused(link: LinkId, frame: &Frame<'_>, market: &Market, output: &mut Output) -> Result<(), Unreadable> {
-    let reason: Refusal<'_> = data(frame)?;
+    let reason: Refusal<'_> = read(frame.data)?;
     let (kind, native) = requests::channel(&frame.channel).unzip();
     market.refused(link, kind, native, &reason.message, output);
     Ok(())

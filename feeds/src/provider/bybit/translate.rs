@@ -3,9 +3,8 @@
 use super::message::{Book, Frame, Kline, Ticker, Trade};
 use super::requests;
 use crate::adapter::{LinkId, Output};
-use crate::market::{Bar, Kind, Market, SymbolId, Trade as Made, Unreadable};
+use crate::market::{Bar, Kind, Market, SymbolId, Trade as Made, Unreadable, read};
 use crate::model::Object;
-use serde::Deserialize;
 
 /// The number of a book with which the service began anew.
 const RESTARTED: i64 = 1;
@@ -42,12 +41,8 @@ fn answer(link: LinkId, frame: &Frame<'_>, market: &Market, output: &mut Output)
     }
 }
 
-fn data<'a, T: Deserialize<'a>>(frame: &Frame<'a>) -> Result<T, Unreadable> {
-    Ok(serde_json::from_str(frame.data.ok_or(Unreadable)?.get())?)
-}
-
 fn book(id: SymbolId, frame: &Frame<'_>, market: &mut Market, output: &mut Output) -> Result<(), Unreadable> {
-    let Book { bids, asks, number } = data(frame)?;
+    let Book { bids, asks, number } = read(frame.data)?;
     let book = &mut market.symbol_mut(id).book;
     match book.last() {
         _ if frame.is_snapshot() || number == RESTARTED => book.snapshot(&bids, &asks, Some(number)),
@@ -67,7 +62,7 @@ fn book(id: SymbolId, frame: &Frame<'_>, market: &mut Market, output: &mut Outpu
 }
 
 fn ticker(id: SymbolId, frame: &Frame<'_>, market: &mut Market, output: &mut Output) -> Result<(), Unreadable> {
-    let ticker: Ticker = data(frame)?;
+    let ticker: Ticker = read(frame.data)?;
     let fields = [
         ("ask", ticker.ask1_price),
         ("ask_size", ticker.ask1_size),
@@ -90,7 +85,7 @@ fn ticker(id: SymbolId, frame: &Frame<'_>, market: &mut Market, output: &mut Out
 }
 
 fn trades(id: SymbolId, frame: &Frame<'_>, market: &mut Market, output: &mut Output) -> Result<(), Unreadable> {
-    for trade in data::<Vec<Trade<'_>>>(frame)? {
+    for trade in read::<Vec<Trade<'_>>>(frame.data)? {
         let made = Made {
             id: &trade.id,
             price: trade.price.0,
@@ -104,7 +99,7 @@ fn trades(id: SymbolId, frame: &Frame<'_>, market: &mut Market, output: &mut Out
 }
 
 fn klines(id: SymbolId, frame: &Frame<'_>, market: &mut Market, output: &mut Output) -> Result<(), Unreadable> {
-    for kline in data::<Vec<Kline>>(frame)? {
+    for kline in read::<Vec<Kline>>(frame.data)? {
         let bar = Bar {
             open_ms: kline.open_ms,
             open: kline.open.0,

@@ -1,6 +1,6 @@
 //! What is fixed about Coinbase Exchange.
 
-use crate::market::{Closing, Continuity, Kind, Place, Rules, pair};
+use crate::market::{Closing, Continuity, Kind, Rules, kept_name, same_name};
 
 pub(super) const RULES: Rules = Rules {
     provider: "coinbase_exchange",
@@ -16,14 +16,6 @@ pub(super) const RULES: Rules = Rules {
     // Heartbeats come every second, for each product.
     idle_timeout_ms: 10_000,
     ping: None,
-    place,
-    canonical,
+    place: same_name,
+    canonical: kept_name,
 };
-
-fn place(canonical: &str) -> Option<Place> {
-    pair(canonical).map(|_| Place { native: canonical.to_owned(), path: 0 })
-}
-
-fn canonical(native: &str, _path: usize) -> String {
-    native.to_owned()
-}

@@ -3,8 +3,8 @@
 use super::message::Message;
 use crate::adapter::{LinkId, Output};
 use crate::book::Level;
-use crate::market::{Market, Side, SymbolId, Trade as Made, Unreadable};
-use crate::model::{Object, utc_ms};
+use crate::market::{Market, Side, SymbolId, Trade as Made, Unreadable, quote};
+use crate::model::utc_ms;
 
 pub(super) fn translate(
     link: LinkId,
@@ -63,7 +63,7 @@ fn trade(id: SymbolId, message: &Message<'_>, market: &mut Market, output: &mut 
 
 fn ticker(id: SymbolId, message: &Message<'_>, market: &mut Market, output: &mut Output) -> Result<(), Unreadable> {
     let (Some(price), Some(sequence)) = (message.price, message.sequence) else { return Err(Unreadable) };
-    let fields = [
+    let quote = quote([
         ("ask", message.best_ask),
         ("ask_size", message.best_ask_size),
         ("bid", message.best_bid),
@@ -74,11 +74,7 @@ fn ticker(id: SymbolId, message: &Message<'_>, market: &mut Market, output: &mut
         ("low", message.low_24h),
         ("open", message.open_24h),
         ("volume", message.volume_24h),
-    ];
-    let mut quote = Object::with_capacity(fields.len());
-    for (name, number) in fields {
-        quote.set(name, number.map(|number| number.0));
-    }
+    ]);
     market.quote_in_order(id, sequence, utc_ms(&message.time), quote, output);
     Ok(())
 }

@@ -5,9 +5,8 @@ use super::message::{Book, Frame, Ohlc, PriceLevel, Ticker, Trade};
 use super::requests;
 use crate::adapter::{LinkId, Output};
 use crate::book::Level;
-use crate::market::{Bar, Market, Trade as Made, Unreadable};
+use crate::market::{Bar, Market, Trade as Made, Unreadable, read};
 use crate::model::Object;
-use serde::Deserialize;
 
 pub(super) fn translate(
     link: LinkId,
@@ -22,24 +21,21 @@ pub(super) fn translate(
     };
     let te = frame.timestamp.as_ref().and_then(|time| time.ms());
     match channel {
-        "book" => rows::<Book<'_>>(&frame)?.iter().for_each(|b| book(link, b, frame.is_snapshot(), market, output)),
-        "ticker" => rows(&frame)?.iter().for_each(|row| ticker(link, row, te, market, output)),
+        "book" => {
+            read::<Vec<Book<'_>>>(frame.data)?.iter().for_each(|b| book(link, b, frame.is_snapshot(), market, output))
+        }
+        "ticker" => read::<Vec<_>>(frame.data)?.iter().for_each(|row| ticker(link, row, te, market, output)),
         "trade" => {
-            let mut trades: Vec<Trade<'_>> = rows(&frame)?;
+            let mut trades: Vec<Trade<'_>> = read(frame.data)?;
             trades.sort_by_key(|trade| trade.trade_id);
             trades.iter().for_each(|row| trade(link, row, te, market, output));
         }
-        "ohlc" => rows(&frame)?.iter().for_each(|row| ohlc(link, row, te, market, output)),
+        "ohlc" => read::<Vec<_>>(frame.data)?.iter().for_each(|row| ohlc(link, row, te, market, output)),
         // The socket lives; of the subscriptions they say nothing.
         "heartbeat" | "status" => {}
         _ => output.counts.ignored += 1,
     }
     Ok(())
-}
-
-/// The rows of a data frame.
-fn rows<'a, T: Deserialize<'a>>(frame: &Frame<'a>) -> Result<Vec<T>, Unreadable> {
-    Ok(serde_json::from_str(frame.data.ok_or(Unreadable)?.get())?)
 }
 
 /// An answer to a request. Why it is looked at: a refused subscription leaves the socket open, and heart-beating.

@@ -4,9 +4,8 @@ use super::checksum::checksum;
 use super::message::{Book, Frame, Ticker, Trade};
 use super::requests;
 use crate::adapter::{LinkId, Output};
-use crate::market::{Kind, Market, SymbolId, Trade as Made, Unreadable};
-use crate::model::{Number, Object};
-use serde::Deserialize;
+use crate::market::{Kind, Market, SymbolId, Trade as Made, Unreadable, quote, read};
+use crate::model::Number;
 
 pub(super) fn translate(
     link: LinkId,
@@ -25,15 +24,11 @@ pub(super) fn translate(
     };
     let Some(id) = market.find(link, &frame.arg.inst_id, output) else { return Ok(()) };
     match kind {
-        Kind::Book => rows(&frame)?.iter().for_each(|row| book(id, row, &frame, market, output)),
-        Kind::Trade => rows(&frame)?.iter().for_each(|row| trade(id, row, market, output)),
-        _ => rows(&frame)?.iter().for_each(|row| ticker(id, row, market, output)),
+        Kind::Book => read::<Vec<_>>(frame.data)?.iter().for_each(|row| book(id, row, &frame, market, output)),
+        Kind::Trade => read::<Vec<_>>(frame.data)?.iter().for_each(|row| trade(id, row, market, output)),
+        _ => read::<Vec<_>>(frame.data)?.iter().for_each(|row| ticker(id, row, market, output)),
     }
     Ok(())
-}
-
-fn rows<'a, T: Deserialize<'a>>(frame: &Frame<'a>) -> Result<Vec<T>, Unreadable> {
-    Ok(serde_json::from_str(frame.data.ok_or(Unreadable)?.get())?)
 }
 
 fn answer(link: LinkId, frame: &Frame<'_>, market: &Market, output: &mut Output) {
@@ -75,7 +70,7 @@ fn is_repeated(row: &Book, last: Option<i64>) -> bool {
 }
 
 fn ticker(id: SymbolId, ticker: &Ticker, market: &mut Market, output: &mut Output) {
-    let fields = [
+    let quote = quote([
         ("ask", ticker.ask_px),
         ("ask_size", ticker.ask_sz),
         ("bid", ticker.bid_px),
@@ -86,11 +81,7 @@ fn ticker(id: SymbolId, ticker: &Ticker, market: &mut Market, output: &mut Outpu
         ("low", ticker.low24h),
         ("open", ticker.open24h),
         ("volume", ticker.vol24h),
-    ];
-    let mut quote = Object::with_capacity(fields.len());
-    for (name, number) in fields {
-        quote.set(name, number.map(|number| number.0));
-    }
+    ]);
     market.quote(id, ms(ticker.ts), quote, output);
 }
 
