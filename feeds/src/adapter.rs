@@ -89,6 +89,8 @@ pub struct Counts {
     pub resyncs: u64,
     pub checksum_ok: u64,
     pub checksum_failed: u64,
+    /// Subscriptions and requests that the provider refused.
+    pub refused: u64,
     /// Frames or values that could not be read.
     pub rejected: u64,
     /// Messages of a type that this adapter does not know; providers add new ones at will.

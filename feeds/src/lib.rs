@@ -5,9 +5,11 @@
 //! configuration; `capture` records what a provider sent and plays it again. Nothing here knows the gateway.
 
 pub mod adapter;
+mod book;
 pub mod capture;
 pub mod counters;
 pub mod inlet;
+pub mod market;
 pub mod model;
 pub mod outlet;
 pub mod provider;

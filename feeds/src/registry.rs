@@ -2,15 +2,33 @@
 
 use crate::adapter::Adapter;
 use crate::capture::Head;
+use crate::market::{Exchange, VenueConfig};
 use crate::outlet::Outlet;
 use crate::provider::binance::{Binance, BinanceConfig, Venue};
+use crate::provider::bitstamp::Bitstamp;
+use crate::provider::bybit::Bybit;
+use crate::provider::coinbase_advanced::CoinbaseAdvanced;
+use crate::provider::coinbase_exchange::CoinbaseExchange;
+use crate::provider::kraken::Kraken;
 use crate::provider::nhl::{Nhl, NhlConfig};
+use crate::provider::okx::Okx;
 use crate::supervise::{self, Hosts, Limits, Shutdown, Tap};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
 /// Every name that `provider = "…"` may have.
-pub const PROVIDERS: &[&str] = &["binance", "binance_us", "binance_futures", "nhl"];
+pub const PROVIDERS: &[&str] = &[
+    "binance",
+    "binance_us",
+    "binance_futures",
+    "kraken",
+    "coinbase_advanced",
+    "coinbase_exchange",
+    "bybit",
+    "okx",
+    "bitstamp",
+    "nhl",
+];
 
 /// One `[[feed]]` as written.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -19,6 +37,13 @@ pub enum FeedConfig {
     Binance(BinanceConfig),
     BinanceUs(BinanceConfig),
     BinanceFutures(BinanceConfig),
+    #[serde(alias = "kraken_v2")]
+    Kraken(VenueConfig),
+    CoinbaseAdvanced(VenueConfig),
+    CoinbaseExchange(VenueConfig),
+    Bybit(VenueConfig),
+    Okx(VenueConfig),
+    Bitstamp(VenueConfig),
     Nhl(NhlConfig),
 }
 
@@ -51,23 +76,43 @@ pub enum ReplayError {
     NothingSubscribed(&'static str),
 }
 
+/// A feed by what its adapter is made of.
+enum Family<'a> {
+    Binance(Venue, &'a BinanceConfig),
+    Exchange(Exchange, &'a VenueConfig),
+    Nhl(&'a NhlConfig),
+}
+
 impl FeedConfig {
-    pub fn provider(&self) -> &'static str {
+    fn family(&self) -> Family<'_> {
         match self {
-            FeedConfig::Nhl(_) => "nhl",
-            FeedConfig::Binance(_) => Venue::Binance.name(),
-            FeedConfig::BinanceUs(_) => Venue::BinanceUs.name(),
-            FeedConfig::BinanceFutures(_) => Venue::BinanceFutures.name(),
+            FeedConfig::Binance(config) => Family::Binance(Venue::Binance, config),
+            FeedConfig::BinanceUs(config) => Family::Binance(Venue::BinanceUs, config),
+            FeedConfig::BinanceFutures(config) => Family::Binance(Venue::BinanceFutures, config),
+            FeedConfig::Kraken(config) => Family::Exchange(Exchange::of::<Kraken>(), config),
+            FeedConfig::CoinbaseAdvanced(config) => Family::Exchange(Exchange::of::<CoinbaseAdvanced>(), config),
+            FeedConfig::CoinbaseExchange(config) => Family::Exchange(Exchange::of::<CoinbaseExchange>(), config),
+            FeedConfig::Bybit(config) => Family::Exchange(Exchange::of::<Bybit>(), config),
+            FeedConfig::Okx(config) => Family::Exchange(Exchange::of::<Okx>(), config),
+            FeedConfig::Bitstamp(config) => Family::Exchange(Exchange::of::<Bitstamp>(), config),
+            FeedConfig::Nhl(config) => Family::Nhl(config),
+        }
+    }
+
+    pub fn provider(&self) -> &'static str {
+        match self.family() {
+            Family::Binance(venue, _) => venue.name(),
+            Family::Exchange(exchange, _) => exchange.provider(),
+            Family::Nhl(_) => "nhl",
         }
     }
 
     /// Everything that is wrong, at once; empty if the feed can be built.
     pub fn validate(&self) -> Vec<Problem> {
-        match self {
-            FeedConfig::Binance(config) | FeedConfig::BinanceUs(config) | FeedConfig::BinanceFutures(config) => {
-                config.validate()
-            }
-            FeedConfig::Nhl(config) => {
+        match self.family() {
+            Family::Binance(_, config) => config.validate(),
+            Family::Exchange(exchange, config) => exchange.validate(config),
+            Family::Nhl(config) => {
                 config.validate().into_iter().map(|(key, message)| Problem::new(key, message)).collect()
             }
         }
@@ -75,21 +120,19 @@ impl FeedConfig {
 
     /// The limits as meant: an idle time-out is raised to what the provider's pings need.
     pub fn limits(&self) -> Limits {
-        match self {
-            FeedConfig::Binance(config) => config.limits(Venue::Binance),
-            FeedConfig::BinanceUs(config) => config.limits(Venue::BinanceUs),
-            FeedConfig::BinanceFutures(config) => config.limits(Venue::BinanceFutures),
-            FeedConfig::Nhl(_) => Limits::default(),
+        match self.family() {
+            Family::Binance(venue, config) => config.limits(venue),
+            Family::Exchange(exchange, config) => exchange.limits(config),
+            Family::Nhl(_) => Limits::default(),
         }
     }
 
     /// The adapter, with no connection made. Symbols that [`FeedConfig::validate`] complains of are left out.
     pub fn build(&self) -> Box<dyn Adapter> {
-        match self {
-            FeedConfig::Binance(config) => Box::new(Binance::new(Venue::Binance, config)),
-            FeedConfig::BinanceUs(config) => Box::new(Binance::new(Venue::BinanceUs, config)),
-            FeedConfig::BinanceFutures(config) => Box::new(Binance::new(Venue::BinanceFutures, config)),
-            FeedConfig::Nhl(config) => Box::new(Nhl::new(config.clone())),
+        match self.family() {
+            Family::Binance(venue, config) => Box::new(Binance::new(venue, config)),
+            Family::Exchange(exchange, config) => exchange.build(config),
+            Family::Nhl(config) => Box::new(Nhl::new(config.clone())),
         }
     }
 }
@@ -112,8 +155,22 @@ pub fn for_replay(provider: &str, head: &Head) -> Result<Box<dyn Adapter>, Repla
     if provider == "nhl" {
         return Ok(Box::new(Nhl::for_replay()));
     }
-    match Venue::by_name(provider) {
-        Some(venue) => Ok(Box::new(Binance::for_replay(venue, head)?)),
-        None => Err(ReplayError::UnknownProvider(provider.to_owned())),
+    if let Some(venue) = Venue::by_name(provider) {
+        return Ok(Box::new(Binance::for_replay(venue, head)?));
+    }
+    let exchange = exchange(provider).ok_or_else(|| ReplayError::UnknownProvider(provider.to_owned()))?;
+    Ok(exchange.for_replay(head))
+}
+
+/// The venue of this name, or of one that it also goes by.
+fn exchange(provider: &str) -> Option<Exchange> {
+    match provider {
+        "kraken" | "kraken_v2" => Some(Exchange::of::<Kraken>()),
+        "coinbase_advanced" => Some(Exchange::of::<CoinbaseAdvanced>()),
+        "coinbase_exchange" => Some(Exchange::of::<CoinbaseExchange>()),
+        "bybit" => Some(Exchange::of::<Bybit>()),
+        "okx" => Some(Exchange::of::<Okx>()),
+        "bitstamp" => Some(Exchange::of::<Bitstamp>()),
+        _ => None,
     }
 }

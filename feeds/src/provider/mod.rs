@@ -4,4 +4,10 @@
 //! structs, `translate.rs` the pure way from bytes to updates. A folder holds no clock and no socket.
 
 pub mod binance;
+pub(crate) mod bitstamp;
+pub(crate) mod bybit;
+pub(crate) mod coinbase_advanced;
+pub(crate) mod coinbase_exchange;
+pub(crate) mod kraken;
 pub mod nhl;
+pub(crate) mod okx;

@@ -23,7 +23,7 @@ const TOPICS_MAX: usize = 1_000_000;
 
 #[derive(Clone, Debug, clap::Args)]
 pub struct ReplayArgs {
-    /// binance, binance_us, binance_futures, nhl …
+    /// binance, kraken, coinbase_advanced, bybit, okx, nhl …
     #[arg(long)]
     provider: String,
     /// Recordings in the capture format, .zst or plain, played one after another
