@@ -67,9 +67,7 @@ impl FeedConfig {
             FeedConfig::Binance(config) | FeedConfig::BinanceUs(config) | FeedConfig::BinanceFutures(config) => {
                 config.validate()
             }
-            FeedConfig::Nhl(config) => {
-                config.validate().into_iter().map(|(key, message)| Problem::new(key, message)).collect()
-            }
+            FeedConfig::Nhl(config) => config.validate(),
         }
     }
 
@@ -89,7 +87,7 @@ impl FeedConfig {
             FeedConfig::Binance(config) => Box::new(Binance::new(Venue::Binance, config)),
             FeedConfig::BinanceUs(config) => Box::new(Binance::new(Venue::BinanceUs, config)),
             FeedConfig::BinanceFutures(config) => Box::new(Binance::new(Venue::BinanceFutures, config)),
-            FeedConfig::Nhl(config) => Box::new(Nhl::new(config.clone())),
+            FeedConfig::Nhl(config) => Box::new(Nhl::new(config)),
         }
     }
 }
@@ -109,8 +107,9 @@ pub fn spawn(
 
 /// The adapter that plays a capture, configured from the capture itself.
 pub fn for_replay(provider: &str, head: &Head) -> Result<Box<dyn Adapter>, ReplayError> {
-    if provider == "nhl" {
-        return Ok(Box::new(Nhl::for_replay()));
+    match provider {
+        "nhl" => return Ok(Box::new(Nhl::for_replay())),
+        _ => {}
     }
     match Venue::by_name(provider) {
         Some(venue) => Ok(Box::new(Binance::for_replay(venue, head)?)),
