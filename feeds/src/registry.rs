@@ -4,13 +4,15 @@ use crate::adapter::Adapter;
 use crate::capture::Head;
 use crate::outlet::Outlet;
 use crate::provider::binance::{Binance, BinanceConfig, Venue};
+use crate::provider::espn::{Espn, EspnConfig};
 use crate::provider::nhl::{Nhl, NhlConfig};
 use crate::supervise::{self, Hosts, Limits, Shutdown, Tap};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use tokio::task::JoinHandle;
 
 /// Every name that `provider = "…"` may have.
-pub const PROVIDERS: &[&str] = &["binance", "binance_us", "binance_futures", "nhl"];
+pub const PROVIDERS: &[&str] = &["binance", "binance_us", "binance_futures", "nhl", "espn"];
 
 /// One `[[feed]]` as written.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -20,6 +22,7 @@ pub enum FeedConfig {
     BinanceUs(BinanceConfig),
     BinanceFutures(BinanceConfig),
     Nhl(NhlConfig),
+    Espn(EspnConfig),
 }
 
 /// Something wrong with a configuration.
@@ -55,6 +58,7 @@ impl FeedConfig {
     pub fn provider(&self) -> &'static str {
         match self {
             FeedConfig::Nhl(_) => "nhl",
+            FeedConfig::Espn(_) => "espn",
             FeedConfig::Binance(_) => Venue::Binance.name(),
             FeedConfig::BinanceUs(_) => Venue::BinanceUs.name(),
             FeedConfig::BinanceFutures(_) => Venue::BinanceFutures.name(),
@@ -68,6 +72,16 @@ impl FeedConfig {
                 config.validate()
             }
             FeedConfig::Nhl(config) => config.validate(),
+            FeedConfig::Espn(config) => config.validate(),
+        }
+    }
+
+    /// The leagues it tells the scores of, as topics name them.
+    pub fn leagues(&self) -> Vec<String> {
+        match self {
+            FeedConfig::Binance(_) | FeedConfig::BinanceUs(_) | FeedConfig::BinanceFutures(_) => Vec::new(),
+            FeedConfig::Nhl(_) => vec![self.provider().into()],
+            FeedConfig::Espn(config) => config.league_names(),
         }
     }
 
@@ -77,7 +91,7 @@ impl FeedConfig {
             FeedConfig::Binance(config) => config.limits(Venue::Binance),
             FeedConfig::BinanceUs(config) => config.limits(Venue::BinanceUs),
             FeedConfig::BinanceFutures(config) => config.limits(Venue::BinanceFutures),
-            FeedConfig::Nhl(_) => Limits::default(),
+            FeedConfig::Nhl(_) | FeedConfig::Espn(_) => Limits::default(),
         }
     }
 
@@ -88,8 +102,26 @@ impl FeedConfig {
             FeedConfig::BinanceUs(config) => Box::new(Binance::new(Venue::BinanceUs, config)),
             FeedConfig::BinanceFutures(config) => Box::new(Binance::new(Venue::BinanceFutures, config)),
             FeedConfig::Nhl(config) => Box::new(Nhl::new(config)),
+            FeedConfig::Espn(config) => Box::new(Espn::new(config)),
         }
     }
+}
+
+/// Leagues that an earlier feed tells already, as (index of the feed, league, the earlier provider).
+///
+/// Why refused: topics are keyed by league and game id, and two sources of one game would take turns in telling it.
+pub fn leagues_told_twice(feeds: &[FeedConfig]) -> Vec<(usize, String, &'static str)> {
+    let mut owners: BTreeMap<String, &'static str> = BTreeMap::new();
+    let mut twice = Vec::new();
+    for (n, feed) in feeds.iter().enumerate() {
+        for league in feed.leagues() {
+            match owners.get(&league) {
+                Some(owner) if *owner != feed.provider() => twice.push((n, league, *owner)),
+                _ => drop(owners.insert(league, feed.provider())),
+            }
+        }
+    }
+    twice
 }
 
 /// Starts a feed on the current tokio runtime (time and I/O enabled). It ends on `shutdown` or when `outlet`'s receiver
@@ -109,6 +141,7 @@ pub fn spawn(
 pub fn for_replay(provider: &str, head: &Head) -> Result<Box<dyn Adapter>, ReplayError> {
     match provider {
         "nhl" => return Ok(Box::new(Nhl::for_replay())),
+        "espn" => return Ok(Box::new(Espn::for_replay())),
         _ => {}
     }
     match Venue::by_name(provider) {

@@ -5,4 +5,5 @@
 //! providers share is in `score`.
 
 pub mod binance;
+pub mod espn;
 pub mod nhl;
