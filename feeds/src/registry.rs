@@ -5,6 +5,7 @@ use crate::capture::Head;
 use crate::outlet::Outlet;
 use crate::provider::binance::{Binance, BinanceConfig, Venue};
 use crate::provider::espn::{Espn, EspnConfig};
+use crate::provider::mlb::{Mlb, MlbConfig};
 use crate::provider::nhl::{Nhl, NhlConfig};
 use crate::supervise::{self, Hosts, Limits, Shutdown, Tap};
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 use tokio::task::JoinHandle;
 
 /// Every name that `provider = "…"` may have.
-pub const PROVIDERS: &[&str] = &["binance", "binance_us", "binance_futures", "nhl", "espn"];
+pub const PROVIDERS: &[&str] = &["binance", "binance_us", "binance_futures", "nhl", "mlb", "espn"];
 
 /// One `[[feed]]` as written.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -22,6 +23,7 @@ pub enum FeedConfig {
     BinanceUs(BinanceConfig),
     BinanceFutures(BinanceConfig),
     Nhl(NhlConfig),
+    Mlb(MlbConfig),
     Espn(EspnConfig),
 }
 
@@ -58,6 +60,7 @@ impl FeedConfig {
     pub fn provider(&self) -> &'static str {
         match self {
             FeedConfig::Nhl(_) => "nhl",
+            FeedConfig::Mlb(_) => "mlb",
             FeedConfig::Espn(_) => "espn",
             FeedConfig::Binance(_) => Venue::Binance.name(),
             FeedConfig::BinanceUs(_) => Venue::BinanceUs.name(),
@@ -71,7 +74,7 @@ impl FeedConfig {
             FeedConfig::Binance(config) | FeedConfig::BinanceUs(config) | FeedConfig::BinanceFutures(config) => {
                 config.validate()
             }
-            FeedConfig::Nhl(config) => config.validate(),
+            FeedConfig::Nhl(config) | FeedConfig::Mlb(config) => config.validate(),
             FeedConfig::Espn(config) => config.validate(),
         }
     }
@@ -80,7 +83,7 @@ impl FeedConfig {
     pub fn leagues(&self) -> Vec<String> {
         match self {
             FeedConfig::Binance(_) | FeedConfig::BinanceUs(_) | FeedConfig::BinanceFutures(_) => Vec::new(),
-            FeedConfig::Nhl(_) => vec![self.provider().into()],
+            FeedConfig::Nhl(_) | FeedConfig::Mlb(_) => vec![self.provider().into()],
             FeedConfig::Espn(config) => config.league_names(),
         }
     }
@@ -91,7 +94,7 @@ impl FeedConfig {
             FeedConfig::Binance(config) => config.limits(Venue::Binance),
             FeedConfig::BinanceUs(config) => config.limits(Venue::BinanceUs),
             FeedConfig::BinanceFutures(config) => config.limits(Venue::BinanceFutures),
-            FeedConfig::Nhl(_) | FeedConfig::Espn(_) => Limits::default(),
+            FeedConfig::Nhl(_) | FeedConfig::Mlb(_) | FeedConfig::Espn(_) => Limits::default(),
         }
     }
 
@@ -102,6 +105,7 @@ impl FeedConfig {
             FeedConfig::BinanceUs(config) => Box::new(Binance::new(Venue::BinanceUs, config)),
             FeedConfig::BinanceFutures(config) => Box::new(Binance::new(Venue::BinanceFutures, config)),
             FeedConfig::Nhl(config) => Box::new(Nhl::new(config)),
+            FeedConfig::Mlb(config) => Box::new(Mlb::new(config)),
             FeedConfig::Espn(config) => Box::new(Espn::new(config)),
         }
     }
@@ -141,6 +145,7 @@ pub fn spawn(
 pub fn for_replay(provider: &str, head: &Head) -> Result<Box<dyn Adapter>, ReplayError> {
     match provider {
         "nhl" => return Ok(Box::new(Nhl::for_replay())),
+        "mlb" => return Ok(Box::new(Mlb::for_replay())),
         "espn" => return Ok(Box::new(Espn::for_replay())),
         _ => {}
     }

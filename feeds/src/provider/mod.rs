@@ -6,4 +6,5 @@
 
 pub mod binance;
 pub mod espn;
+pub mod mlb;
 pub mod nhl;
