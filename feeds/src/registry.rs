@@ -6,6 +6,7 @@ use crate::outlet::Outlet;
 use crate::provider::binance::{Binance, BinanceConfig, Venue};
 use crate::provider::espn::{Espn, EspnConfig};
 use crate::provider::mlb::{Mlb, MlbConfig};
+use crate::provider::nba::{Nba, NbaConfig};
 use crate::provider::nhl::{Nhl, NhlConfig};
 use crate::supervise::{self, Hosts, Limits, Shutdown, Tap};
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 use tokio::task::JoinHandle;
 
 /// Every name that `provider = "…"` may have.
-pub const PROVIDERS: &[&str] = &["binance", "binance_us", "binance_futures", "nhl", "mlb", "espn"];
+pub const PROVIDERS: &[&str] = &["binance", "binance_us", "binance_futures", "nhl", "mlb", "nba", "espn"];
 
 /// One `[[feed]]` as written.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -24,6 +25,7 @@ pub enum FeedConfig {
     BinanceFutures(BinanceConfig),
     Nhl(NhlConfig),
     Mlb(MlbConfig),
+    Nba(NbaConfig),
     Espn(EspnConfig),
 }
 
@@ -61,6 +63,7 @@ impl FeedConfig {
         match self {
             FeedConfig::Nhl(_) => "nhl",
             FeedConfig::Mlb(_) => "mlb",
+            FeedConfig::Nba(_) => "nba",
             FeedConfig::Espn(_) => "espn",
             FeedConfig::Binance(_) => Venue::Binance.name(),
             FeedConfig::BinanceUs(_) => Venue::BinanceUs.name(),
@@ -74,7 +77,7 @@ impl FeedConfig {
             FeedConfig::Binance(config) | FeedConfig::BinanceUs(config) | FeedConfig::BinanceFutures(config) => {
                 config.validate()
             }
-            FeedConfig::Nhl(config) | FeedConfig::Mlb(config) => config.validate(),
+            FeedConfig::Nhl(config) | FeedConfig::Mlb(config) | FeedConfig::Nba(config) => config.validate(),
             FeedConfig::Espn(config) => config.validate(),
         }
     }
@@ -83,7 +86,7 @@ impl FeedConfig {
     pub fn leagues(&self) -> Vec<String> {
         match self {
             FeedConfig::Binance(_) | FeedConfig::BinanceUs(_) | FeedConfig::BinanceFutures(_) => Vec::new(),
-            FeedConfig::Nhl(_) | FeedConfig::Mlb(_) => vec![self.provider().into()],
+            FeedConfig::Nhl(_) | FeedConfig::Mlb(_) | FeedConfig::Nba(_) => vec![self.provider().into()],
             FeedConfig::Espn(config) => config.league_names(),
         }
     }
@@ -94,7 +97,7 @@ impl FeedConfig {
             FeedConfig::Binance(config) => config.limits(Venue::Binance),
             FeedConfig::BinanceUs(config) => config.limits(Venue::BinanceUs),
             FeedConfig::BinanceFutures(config) => config.limits(Venue::BinanceFutures),
-            FeedConfig::Nhl(_) | FeedConfig::Mlb(_) | FeedConfig::Espn(_) => Limits::default(),
+            FeedConfig::Nhl(_) | FeedConfig::Mlb(_) | FeedConfig::Nba(_) | FeedConfig::Espn(_) => Limits::default(),
         }
     }
 
@@ -106,6 +109,7 @@ impl FeedConfig {
             FeedConfig::BinanceFutures(config) => Box::new(Binance::new(Venue::BinanceFutures, config)),
             FeedConfig::Nhl(config) => Box::new(Nhl::new(config)),
             FeedConfig::Mlb(config) => Box::new(Mlb::new(config)),
+            FeedConfig::Nba(config) => Box::new(Nba::new(config)),
             FeedConfig::Espn(config) => Box::new(Espn::new(config)),
         }
     }
@@ -146,6 +150,7 @@ pub fn for_replay(provider: &str, head: &Head) -> Result<Box<dyn Adapter>, Repla
     match provider {
         "nhl" => return Ok(Box::new(Nhl::for_replay())),
         "mlb" => return Ok(Box::new(Mlb::for_replay())),
+        "nba" => return Ok(Box::new(Nba::for_replay())),
         "espn" => return Ok(Box::new(Espn::for_replay())),
         _ => {}
     }

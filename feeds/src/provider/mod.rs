@@ -7,4 +7,5 @@
 pub mod binance;
 pub mod espn;
 pub mod mlb;
+pub mod nba;
 pub mod nhl;
