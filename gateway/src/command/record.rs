@@ -15,7 +15,7 @@ const BATCHES_MAX: usize = 1_024;
 
 #[derive(Debug, clap::Args)]
 pub struct RecordArgs {
-    /// binance, binance_us, binance_futures, nhl …
+    /// binance, binance_us, binance_futures, nhl, mlb, nba, espn …
     #[arg(long)]
     provider: String,
     /// Canonical symbols, as BTC-USDT; of providers that have symbols
