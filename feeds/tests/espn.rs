@@ -222,56 +222,69 @@ fn corrections() {
     assert!(bench.topics.state("score.nfl.7").contains(r#""ms":5000"#), "the clock was put back");
 }
 
-/// Pitfall 13: the same body twice, 304, errors, HTML with 200, truncation, and what is asked for next.
-#[test]
-fn polling() {
-    let mut bench = live(&["football/nfl", "basketball/nba?groups=50"]);
+/// A bench that polls the NFL and has read its slate.
+fn polling() -> Bench {
+    let mut bench = live(&["football/nfl"]);
     bench.now_ms = 1_919_962_800_000; // 2030-11-03T19:00Z
     bench.handle(Input::Start);
-    let nba = "https://site.api.espn.com/apis/site/v2/sports/basketball/nba/scoreboard?dates=20301103&groups=50";
-    assert_eq!(
-        bench.fetches(),
-        [NFL, nba],
-        "a daily slate is asked for by its day, so that it does not roll over early"
-    );
-    let next = |bench: &mut Bench, status, body: &str| {
-        bench.fetched(NFL, status, body);
-        let fetches: Vec<Fetch> = bench.output.fetches.drain(..).collect();
-        assert!(fetches.iter().all(|fetch| fetch.url == NFL), "{fetches:?}");
-        fetches.iter().map(|fetch| fetch.delay_ms).collect::<Vec<_>>()
-    };
+    bench.fetches();
     assert_eq!(next(&mut bench, 200, &fixture()), [5_000], "a game is live");
-    let topics = ["slate.nfl", "score.nfl.900000001", "score.nfl.900000002"];
+    bench
+}
+
+/// Answers, and says in how many ms the slate is asked for again.
+fn next(bench: &mut Bench, status: u16, body: &str) -> Vec<u64> {
+    bench.fetched(NFL, status, body);
+    let fetches: Vec<Fetch> = bench.output.fetches.drain(..).collect();
+    assert!(fetches.iter().all(|fetch| fetch.url == NFL), "{fetches:?}");
+    fetches.iter().map(|fetch| fetch.delay_ms).collect()
+}
+
+/// Pitfall 11: without its day a daily slate rolls over as soon as its last game ends.
+#[test]
+fn daily_slates_are_asked_for_by_their_day() {
+    let mut bench = live(&["football/nfl", "basketball/nba?groups=50"]);
+    bench.now_ms = 1_919_992_800_000; // 2030-11-04T03:20Z: still the third in America
+    bench.handle(Input::Start);
+    let nba = "https://site.api.espn.com/apis/site/v2/sports/basketball/nba/scoreboard?dates=20301103&groups=50";
+    assert_eq!(bench.fetches(), [NFL, nba]);
+}
+
+/// Pitfall 13: the same body twice, and 304.
+#[test]
+fn repeats_say_nothing() {
+    let mut bench = polling();
+    for (status, body) in [(200, fixture()), (304, String::new())] {
+        bench.output.alive.clear();
+        let input = Input::Fetched { url: NFL, status, body: &mut body.into_bytes() };
+        bench.adapter.handle(input, bench.now_ms, &mut bench.output);
+        assert_eq!(bench.output.updates, [], "{status}: no ETag, and yet the same states");
+        assert_eq!(bench.output.alive, [0], "{status}: a sign of life");
+    }
     let watched: Vec<&str> = bench.adapter.subscriptions()[0].topics.iter().map(|topic| topic.as_str()).collect();
-    assert_eq!(watched, topics, "stale together");
+    assert_eq!(watched, ["slate.nfl", "score.nfl.900000001", "score.nfl.900000002"], "stale together");
+}
+
+/// Pitfalls 8 and 13: errors, HTML with 200, truncated bodies.
+#[test]
+fn errors_wait_longer_and_change_nothing() {
+    let mut bench = polling();
     let before = bench.topics.state("slate.nfl");
-    let counts = bench.output.counts;
-    let updates_after = |bench: &mut Bench, status, body: &str| {
-        bench.adapter.handle(
-            Input::Fetched { url: NFL, status, body: &mut body.into() },
-            bench.now_ms,
-            &mut bench.output,
-        );
-        bench.output.updates.drain(..).count()
-    };
-    assert_eq!(updates_after(&mut bench, 200, &fixture()), 0, "no ETag: the same states, so nothing is said");
-    bench.output.alive.clear();
-    assert_eq!(updates_after(&mut bench, 304, ""), 0);
-    assert_eq!(bench.output.alive, [0], "a 304 is a sign of life");
-    bench.output.fetches.clear();
-    assert_eq!(bench.output.counts.rejected, counts.rejected);
-    assert_eq!(next(&mut bench, 403, "<html>Forbidden</html>"), [10_000], "an error waits longer");
+    assert_eq!(next(&mut bench, 403, "<html>Forbidden</html>"), [10_000]);
     assert_eq!(next(&mut bench, 200, "<html>Sorry</html>"), [20_000]);
     assert_eq!(next(&mut bench, 200, &fixture()[..900]), [40_000], "truncated");
-    assert_eq!(bench.output.counts.rejected, counts.rejected + 2, "a status is no parse problem");
+    assert_eq!(bench.output.counts.rejected, 2, "a status is no parse problem");
     bench.handle(Input::FetchFailed { url: NFL });
     assert_eq!(bench.output.fetches.drain(..).map(|fetch| fetch.delay_ms).collect::<Vec<_>>(), [80_000]);
     assert_eq!(bench.topics.state("slate.nfl"), before);
-    let over = fixture().replace("STATUS_IN_PROGRESS", "STATUS_FINAL").replacen(
-        "\"in\", \"completed\": false",
-        "\"post\", \"completed\": true",
-        1,
-    );
+}
+
+#[test]
+fn the_pace_is_that_of_the_games() {
+    let mut bench = polling();
+    let is_live = "\"in\", \"completed\": false";
+    let over = fixture().replace("STATUS_IN_PROGRESS", "STATUS_FINAL");
+    let over = over.replacen(is_live, "\"post\", \"completed\": true", 1);
     bench.now_ms = 1_919_952_000_000; // hours before the other game
     assert_eq!(next(&mut bench, 200, &over), [300_000], "nothing is on");
     bench.now_ms = 1_919_985_000_000; // ten minutes before it

@@ -69,6 +69,12 @@ fn a_live_game() {
             r#""text":"A. Sail 3PT Jump Shot (3 PTS)","type":"3pt"}"#,
         )
     );
+    let mut other = live();
+    other.fetched(BOARD, 200, &fixture("scoreboard.json"));
+    let mut body = fixture("playbyplay.json").into_bytes();
+    other.adapter.handle(Input::Fetched { url: PLAYS, status: 200, body: &mut body }, other.now_ms, &mut other.output);
+    let times: Vec<Option<i64>> = other.output.updates.iter().map(|update| update.te).collect();
+    assert!(times.iter().all(Option::is_some) && !times.is_sorted(), "they run backwards: {times:?}");
     let ids: Vec<String> = events(&mut bench).iter().map(|event| event.split(' ').nth(1).unwrap().into()).collect();
     assert_eq!(ids, ["2", "7", "9", "10"], "by orderNumber; ids and times are out of order");
 }

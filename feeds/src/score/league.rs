@@ -40,7 +40,8 @@ impl<S: Source> League<S> {
     ) -> Result<League<S>, TopicError> {
         let topic = Topic::of(&["slate", source.league()])?;
         subscriptions.push(Subscription {
-            name: path(&source.slate_url(0)).to_owned(),
+            // Without a query: it may hold the day.
+            name: path(&source.slate_url(0)).split('?').next().unwrap_or_default().to_owned(),
             topics: vec![topic.clone()],
             silence_ms: Some(pace.idle_ms.saturating_mul(SILENCE_INTERVALS)),
         });
