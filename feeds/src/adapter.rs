@@ -58,6 +58,16 @@ pub struct Fetch {
     pub delay_ms: u64,
 }
 
+/// How an adapter's fetches are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fetching {
+    /// Sent with every request: names and values.
+    pub headers: &'static [(&'static str, &'static str)],
+    /// The same addresses are asked for over and over: none before its last answer's `max-age` is over, and with the
+    /// answer's ETag, so that a 304 with an empty body may come back.
+    pub is_polling: bool,
+}
+
 /// What an adapter wants done. Reused from call to call: the caller drains it.
 #[derive(Debug, Default)]
 pub struct Output {
@@ -113,6 +123,11 @@ pub trait Adapter: Send {
     fn link_of(&self, subscription: usize) -> Option<LinkId> {
         let _ = subscription;
         None
+    }
+
+    /// How its fetches are made. Fixed for the life of the adapter.
+    fn fetching(&self) -> Fetching {
+        Fetching::default()
     }
 
     /// Takes one input and says what follows. `now_ms`: Unix ms, the time the input was read.

@@ -1,7 +1,8 @@
 //! Feeds: from a provider's bytes to normalised [`model::Update`]s.
 //!
 //! The way of the data: `supervise` dials and keeps connections, a provider folder under `provider/` translates its
-//! frames, `outlet` hands batches through an `inlet` to whoever sequences them. `registry` knows the providers by name and their
+//! frames (those of one league share `score`, exchanges `market` and `book`), `outlet` hands batches through an `inlet`
+//! to whoever sequences them. `registry` knows the providers by name and their
 //! configuration; `capture` records what a provider sent and plays it again. Nothing here knows the gateway.
 
 pub mod adapter;
@@ -14,5 +15,6 @@ pub mod model;
 pub mod outlet;
 pub mod provider;
 pub mod registry;
+pub mod score;
 pub mod simulate;
 pub mod supervise;

@@ -9,11 +9,16 @@ use crate::provider::bitstamp::Bitstamp;
 use crate::provider::bybit::Bybit;
 use crate::provider::coinbase_advanced::CoinbaseAdvanced;
 use crate::provider::coinbase_exchange::CoinbaseExchange;
+use crate::provider::espn::{Espn, EspnConfig};
 use crate::provider::kraken::Kraken;
+use crate::provider::mlb::{Mlb, MlbConfig};
+use crate::provider::nba::{Nba, NbaConfig};
 use crate::provider::nhl::{Nhl, NhlConfig};
 use crate::provider::okx::Okx;
+use crate::score::LeagueConfig;
 use crate::supervise::{self, Hosts, Limits, Shutdown, Tap};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use tokio::task::JoinHandle;
 
 /// Every name that `provider = "…"` may have.
@@ -28,6 +33,9 @@ pub const PROVIDERS: &[&str] = &[
     "okx",
     "bitstamp",
     "nhl",
+    "mlb",
+    "nba",
+    "espn",
 ];
 
 /// One `[[feed]]` as written.
@@ -45,6 +53,9 @@ pub enum FeedConfig {
     Okx(VenueConfig),
     Bitstamp(VenueConfig),
     Nhl(NhlConfig),
+    Mlb(MlbConfig),
+    Nba(NbaConfig),
+    Espn(EspnConfig),
 }
 
 /// Something wrong with a configuration.
@@ -80,8 +91,23 @@ pub enum ReplayError {
 enum Family<'a> {
     Binance(Venue, &'a BinanceConfig),
     Exchange(Exchange, &'a VenueConfig),
-    Nhl(&'a NhlConfig),
+    League(OneLeague, &'a LeagueConfig),
+    Espn(&'a EspnConfig),
 }
+
+/// A provider of one league, by which it is called.
+struct OneLeague {
+    name: &'static str,
+    build: fn(&LeagueConfig) -> Box<dyn Adapter>,
+    for_replay: fn() -> Box<dyn Adapter>,
+}
+
+const NHL: OneLeague =
+    OneLeague { name: "nhl", build: |config| Box::new(Nhl::new(config)), for_replay: || Box::new(Nhl::for_replay()) };
+const MLB: OneLeague =
+    OneLeague { name: "mlb", build: |config| Box::new(Mlb::new(config)), for_replay: || Box::new(Mlb::for_replay()) };
+const NBA: OneLeague =
+    OneLeague { name: "nba", build: |config| Box::new(Nba::new(config)), for_replay: || Box::new(Nba::for_replay()) };
 
 impl FeedConfig {
     fn family(&self) -> Family<'_> {
@@ -95,7 +121,10 @@ impl FeedConfig {
             FeedConfig::Bybit(config) => Family::Exchange(Exchange::of::<Bybit>(), config),
             FeedConfig::Okx(config) => Family::Exchange(Exchange::of::<Okx>(), config),
             FeedConfig::Bitstamp(config) => Family::Exchange(Exchange::of::<Bitstamp>(), config),
-            FeedConfig::Nhl(config) => Family::Nhl(config),
+            FeedConfig::Nhl(config) => Family::League(NHL, config),
+            FeedConfig::Mlb(config) => Family::League(MLB, config),
+            FeedConfig::Nba(config) => Family::League(NBA, config),
+            FeedConfig::Espn(config) => Family::Espn(config),
         }
     }
 
@@ -103,7 +132,8 @@ impl FeedConfig {
         match self.family() {
             Family::Binance(venue, _) => venue.name(),
             Family::Exchange(exchange, _) => exchange.provider(),
-            Family::Nhl(_) => "nhl",
+            Family::League(league, _) => league.name,
+            Family::Espn(_) => "espn",
         }
     }
 
@@ -112,9 +142,17 @@ impl FeedConfig {
         match self.family() {
             Family::Binance(_, config) => config.validate(),
             Family::Exchange(exchange, config) => exchange.validate(config),
-            Family::Nhl(config) => {
-                config.validate().into_iter().map(|(key, message)| Problem::new(key, message)).collect()
-            }
+            Family::League(_, config) => config.validate(),
+            Family::Espn(config) => config.validate(),
+        }
+    }
+
+    /// The leagues it tells the scores of, as topics name them.
+    pub fn leagues(&self) -> Vec<String> {
+        match self.family() {
+            Family::Binance(..) | Family::Exchange(..) => Vec::new(),
+            Family::League(league, _) => vec![league.name.into()],
+            Family::Espn(config) => config.league_names(),
         }
     }
 
@@ -123,7 +161,7 @@ impl FeedConfig {
         match self.family() {
             Family::Binance(venue, config) => config.limits(venue),
             Family::Exchange(exchange, config) => exchange.limits(config),
-            Family::Nhl(_) => Limits::default(),
+            Family::League(..) | Family::Espn(_) => Limits::default(),
         }
     }
 
@@ -132,9 +170,27 @@ impl FeedConfig {
         match self.family() {
             Family::Binance(venue, config) => Box::new(Binance::new(venue, config)),
             Family::Exchange(exchange, config) => exchange.build(config),
-            Family::Nhl(config) => Box::new(Nhl::new(config.clone())),
+            Family::League(league, config) => (league.build)(config),
+            Family::Espn(config) => Box::new(Espn::new(config)),
         }
     }
+}
+
+/// Leagues that an earlier feed tells already, as (index of the feed, league, the earlier provider).
+///
+/// Why refused: topics are keyed by league and game id, and two sources of one game would take turns in telling it.
+pub fn leagues_told_twice(feeds: &[FeedConfig]) -> Vec<(usize, String, &'static str)> {
+    let mut owners: BTreeMap<String, &'static str> = BTreeMap::new();
+    let mut twice = Vec::new();
+    for (n, feed) in feeds.iter().enumerate() {
+        for league in feed.leagues() {
+            match owners.get(&league) {
+                Some(owner) if *owner != feed.provider() => twice.push((n, league, *owner)),
+                _ => drop(owners.insert(league, feed.provider())),
+            }
+        }
+    }
+    twice
 }
 
 /// Starts a feed on the current tokio runtime (time and I/O enabled). It ends on `shutdown` or when `outlet`'s receiver
@@ -152,8 +208,12 @@ pub fn spawn(
 
 /// The adapter that plays a capture, configured from the capture itself.
 pub fn for_replay(provider: &str, head: &Head) -> Result<Box<dyn Adapter>, ReplayError> {
-    if provider == "nhl" {
-        return Ok(Box::new(Nhl::for_replay()));
+    match provider {
+        "nhl" => return Ok((NHL.for_replay)()),
+        "mlb" => return Ok((MLB.for_replay)()),
+        "nba" => return Ok((NBA.for_replay)()),
+        "espn" => return Ok(Box::new(Espn::for_replay())),
+        _ => {}
     }
     if let Some(venue) = Venue::by_name(provider) {
         return Ok(Box::new(Binance::for_replay(venue, head)?));

@@ -1,7 +1,7 @@
 //! Feeds as a TOML file writes them.
 
 use feeds::provider::binance::{BinanceConfig, BookSource, Kind, TradeStream};
-use feeds::registry::{FeedConfig, PROVIDERS, ReplayError, for_replay};
+use feeds::registry::{FeedConfig, PROVIDERS, ReplayError, for_replay, leagues_told_twice};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -199,6 +199,55 @@ fn all_problems_are_reported_at_once() {
     );
     assert_eq!(problems[0].to_string(), "symbols[0]: 'BTCUSDT' is not BASE-QUOTE");
     assert_eq!(BinanceConfig::default().validate().len(), 1, "no symbols");
+}
+
+#[test]
+fn score_providers() {
+    let feeds = parse(
+        r#"
+        [[feed]]
+        provider = "mlb"
+        base_url = "http://127.0.0.1:9003"
+        games = [747175]
+
+        [[feed]]
+        provider = "nba"
+        games = ["0022000001"]
+        live_interval_ms = 3000
+        pregame_interval_ms = 30000
+        idle_interval_ms = 300000
+        corrections_ms = 0
+        retire_after_ms = 0
+
+        [[feed]]
+        provider = "espn"
+        leagues = ["football/nfl", "soccer/eng.1"]
+        plays = true
+        "#,
+    )
+    .unwrap();
+    for feed in &feeds {
+        assert_eq!(feed.validate(), [], "{}", feed.provider());
+        assert!(PROVIDERS.contains(&feed.provider()));
+        assert_eq!(feed.build().provider(), feed.provider());
+    }
+    let names =
+        |feed: &FeedConfig| feed.build().subscriptions().iter().map(|found| found.name.clone()).collect::<Vec<_>>();
+    let boards = ["football/nfl", "soccer/eng.1"].map(|league| format!("/apis/site/v2/sports/{league}/scoreboard"));
+    assert_eq!(names(&feeds[2]), boards);
+    assert_eq!(leagues_told_twice(&feeds), []);
+    let bad =
+        parse("[[feed]]\nprovider = \"mlb\"\ngames = [\"a/b\"]\nlive_interval_ms = 0\nbase_url = \"x/\"").unwrap();
+    let keys: Vec<String> = bad[0].validate().into_iter().map(|problem| problem.key).collect();
+    assert_eq!(keys, ["base_url", "games", "live_interval_ms"]);
+}
+
+/// Pitfall 14: two sources of one game.
+#[test]
+fn a_league_has_one_provider() {
+    let both =
+        "[[feed]]\nprovider = \"espn\"\nleagues = [\"hockey/nhl\", \"baseball/mlb\"]\n[[feed]]\nprovider = \"nhl\"";
+    assert_eq!(leagues_told_twice(&parse(both).unwrap()), [(1, "nhl".to_owned(), "espn")]);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::Limits;
 use super::dial::{Socket, dial};
 use super::link::ConnId;
 use super::now_ms;
+use super::revisit::Said;
 use futures_util::{SinkExt, StreamExt};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -18,7 +19,7 @@ pub(super) enum Event {
     Opened { conn: ConnId, at_ms: i64 },
     Frame { conn: ConnId, at_ms: i64, bytes: Vec<u8> },
     Gone { conn: ConnId, at_ms: i64, reason: String, stay_away_ms: Option<i64> },
-    Fetched { url: String, at_ms: i64, answer: Result<(u16, Vec<u8>), String>, stay_away_ms: Option<i64> },
+    Fetched { url: String, at_ms: i64, answer: Result<(u16, Vec<u8>), String>, said: Said },
 }
 
 pub(super) struct Connection {

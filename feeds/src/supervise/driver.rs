@@ -84,7 +84,7 @@ impl Driver {
             counters: outlet.counters(),
             outlet,
             sockets: Sockets::new(adapter.links(), &limits, hosts.clone(), events.clone(), now_ms),
-            fetcher: Fetcher::new(&limits, hosts, events),
+            fetcher: Fetcher::new(adapter.fetching(), &limits, hosts, events),
             watchdog: Watchdog::default(),
             status: Status::default(),
             facts: Facts { links: adapter.links().len(), ..Facts::default() },

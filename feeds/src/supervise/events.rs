@@ -16,11 +16,8 @@ impl Driver {
             Event::Opened { conn, at_ms } => self.opened(conn, at_ms),
             Event::Gone { conn, at_ms, reason, stay_away_ms } => self.gone(conn, at_ms, reason, stay_away_ms),
             Event::Frame { conn, at_ms, mut bytes } => self.frame(conn, at_ms, &mut bytes),
-            Event::Fetched { url, at_ms, answer, stay_away_ms } => {
-                if let Some(ms) = stay_away_ms {
-                    tracing::warn!(url, ms, "the provider asks us to stay away");
-                    self.fetcher.stay_away(&url, at_ms + ms);
-                }
+            Event::Fetched { url, at_ms, answer, said } => {
+                self.fetcher.heed(&url, &said, at_ms);
                 self.fetched(&url, answer, at_ms);
             }
         }
@@ -105,8 +102,12 @@ impl Driver {
                     tap.fetched(url, status, &body, at_ms);
                 }
                 self.rejects.sample(&body);
+                let rejected = self.output.counts.rejected;
                 apart(body.len(), || self.handle(Input::Fetched { url, status, body: &mut body }, at_ms));
                 self.rejects.observe(self.output.counts.rejected);
+                if self.output.counts.rejected > rejected {
+                    self.fetcher.forget(url);
+                }
             }
             Err(_) => self.handle(Input::FetchFailed { url }, at_ms),
         }

@@ -1,6 +1,8 @@
 //! What the tests of this crate share: where recordings are, and the state of topics as a reader would hold it.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+pub mod games;
+
 use feeds::adapter::{Adapter, Input, Output};
 use feeds::capture::{Entry, Reader, Record};
 use feeds::model::{Batch, Change, Decimal, Object, Update, merge};

@@ -15,7 +15,7 @@ const BATCHES_MAX: usize = 1_024;
 
 #[derive(Debug, clap::Args)]
 pub struct RecordArgs {
-    /// binance, kraken, coinbase_advanced, bybit, okx, nhl …
+    /// binance, kraken, coinbase_advanced, bybit, okx, nhl, mlb, nba, espn …
     #[arg(long)]
     provider: String,
     /// Canonical symbols, as BTC-USDT; of providers that have symbols

@@ -5,9 +5,8 @@ use crate::adapter::{Fetch, Output};
 /// Most doublings of the interval after failures.
 const DOUBLINGS_MAX: u32 = 5;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Poll {
-    pub url: String,
     /// A request was asked for and not yet answered.
     waiting: bool,
     /// Answers without a good body since the last good one.
@@ -15,10 +14,6 @@ pub(super) struct Poll {
 }
 
 impl Poll {
-    pub fn new(url: String) -> Poll {
-        Poll { url, waiting: false, failures: 0 }
-    }
-
     pub fn is_waiting(&self) -> bool {
         self.waiting
     }
@@ -30,13 +25,13 @@ impl Poll {
     }
 
     /// Asks for the next body in `interval_ms`, later after failures but not later than `longest_ms`.
-    pub fn ask(&mut self, interval_ms: u64, longest_ms: u64, output: &mut Output) {
+    pub fn ask(&mut self, url: String, interval_ms: u64, longest_ms: u64, output: &mut Output) {
         if self.waiting {
             return;
         }
         self.waiting = true;
         let backed_off = interval_ms.saturating_mul(1 << self.failures.min(DOUBLINGS_MAX));
         let delay_ms = if self.failures > 0 { backed_off.min(longest_ms.max(interval_ms)) } else { interval_ms };
-        output.fetches.push(Fetch { url: self.url.clone(), delay_ms });
+        output.fetches.push(Fetch { url, delay_ms });
     }
 }
