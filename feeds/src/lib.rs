@@ -2,8 +2,9 @@
 //!
 //! The way of the data: `supervise` dials and keeps connections, a provider folder under `provider/` translates its
 //! frames, `outlet` hands batches to whoever sequences them. `registry` knows the providers by name and their
-//! configuration; `capture` records what a provider sent and plays it again. Nothing here knows the gateway.
+//! configuration; `access` keeps their keys out of sight; `capture` records what a provider sent and plays it again. Nothing here knows the gateway.
 
+pub mod access;
 pub mod adapter;
 pub mod capture;
 pub mod counters;

@@ -3,14 +3,16 @@
 use crate::adapter::Adapter;
 use crate::capture::Head;
 use crate::outlet::Outlet;
+use crate::provider::alpaca::{Alpaca, AlpacaConfig};
 use crate::provider::binance::{Binance, BinanceConfig, Venue};
+use crate::provider::generic::{Generic, GenericConfig};
 use crate::provider::nhl::{Nhl, NhlConfig};
 use crate::supervise::{self, Hosts, Limits, Shutdown, Tap};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
-/// Every name that `provider = "…"` may have.
-pub const PROVIDERS: &[&str] = &["binance", "binance_us", "binance_futures", "nhl"];
+/// Every name that `provider = "…"` may have. A feed is called after it; a generic one has a name of its own.
+pub const PROVIDERS: &[&str] = &["binance", "binance_us", "binance_futures", "nhl", "alpaca", "generic"];
 
 /// One `[[feed]]` as written.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -20,6 +22,8 @@ pub enum FeedConfig {
     BinanceUs(BinanceConfig),
     BinanceFutures(BinanceConfig),
     Nhl(NhlConfig),
+    Alpaca(AlpacaConfig),
+    Generic(GenericConfig),
 }
 
 /// Something wrong with a configuration.
@@ -52,9 +56,12 @@ pub enum ReplayError {
 }
 
 impl FeedConfig {
-    pub fn provider(&self) -> &'static str {
+    /// The feed's name in topics and metrics: the provider's, or of a generic feed its own.
+    pub fn provider(&self) -> &str {
         match self {
+            FeedConfig::Generic(config) => config.name(),
             FeedConfig::Nhl(_) => "nhl",
+            FeedConfig::Alpaca(_) => "alpaca",
             FeedConfig::Binance(_) => Venue::Binance.name(),
             FeedConfig::BinanceUs(_) => Venue::BinanceUs.name(),
             FeedConfig::BinanceFutures(_) => Venue::BinanceFutures.name(),
@@ -70,6 +77,8 @@ impl FeedConfig {
             FeedConfig::Nhl(config) => {
                 config.validate().into_iter().map(|(key, message)| Problem::new(key, message)).collect()
             }
+            FeedConfig::Alpaca(config) => config.validate(),
+            FeedConfig::Generic(config) => config.validate(),
         }
     }
 
@@ -80,6 +89,8 @@ impl FeedConfig {
             FeedConfig::BinanceUs(config) => config.limits(Venue::BinanceUs),
             FeedConfig::BinanceFutures(config) => config.limits(Venue::BinanceFutures),
             FeedConfig::Nhl(_) => Limits::default(),
+            FeedConfig::Alpaca(config) => config.limits.clone(),
+            FeedConfig::Generic(config) => config.limits(),
         }
     }
 
@@ -90,6 +101,8 @@ impl FeedConfig {
             FeedConfig::BinanceUs(config) => Box::new(Binance::new(Venue::BinanceUs, config)),
             FeedConfig::BinanceFutures(config) => Box::new(Binance::new(Venue::BinanceFutures, config)),
             FeedConfig::Nhl(config) => Box::new(Nhl::new(config.clone())),
+            FeedConfig::Alpaca(config) => Box::new(Alpaca::new(config)),
+            FeedConfig::Generic(config) => Box::new(Generic::new(config)),
         }
     }
 }
@@ -111,6 +124,12 @@ pub fn spawn(
 pub fn for_replay(provider: &str, head: &Head) -> Result<Box<dyn Adapter>, ReplayError> {
     if provider == "nhl" {
         return Ok(Box::new(Nhl::for_replay()));
+    }
+    if provider == "generic" {
+        return Ok(Box::new(Generic::for_replay(head)?));
+    }
+    if provider == "alpaca" {
+        return Ok(Box::new(Alpaca::for_replay(head)?));
     }
     match Venue::by_name(provider) {
         Some(venue) => Ok(Box::new(Binance::for_replay(venue, head)?)),

@@ -3,9 +3,12 @@
 use super::connection::Event;
 use super::dial::stay_away_ms;
 use super::{Hosts, Limits, now_ms};
+use crate::access::Access;
 use crate::adapter::Fetch;
+use reqwest::redirect;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -14,6 +17,7 @@ const REDIRECTS_MAX: usize = 5;
 
 pub(super) struct Fetcher {
     client: reqwest::Client,
+    access: Arc<Access>,
     limits: Limits,
     hosts: Hosts,
     events: mpsc::Sender<Event>,
@@ -25,18 +29,10 @@ pub(super) struct Fetcher {
 }
 
 impl Fetcher {
-    pub(super) fn new(limits: &Limits, hosts: Hosts, events: mpsc::Sender<Event>) -> Fetcher {
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("fanwire/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::limited(REDIRECTS_MAX))
-            .timeout(Duration::from_millis(limits.fetch_timeout_ms))
-            .build()
-            .unwrap_or_else(|error| {
-                tracing::error!(%error, "HTTP client with our settings failed; using the default one");
-                reqwest::Client::new()
-            });
+    pub(super) fn new(limits: &Limits, access: Arc<Access>, hosts: Hosts, events: mpsc::Sender<Event>) -> Fetcher {
+        let client = client(limits, access.is_open());
         let (limits, waiting, running) = (limits.clone(), BinaryHeap::new(), JoinSet::new());
-        Fetcher { client, limits, hosts, events, waiting, asked: 0, refused: Vec::new(), running }
+        Fetcher { client, access, limits, hosts, events, waiting, asked: 0, refused: Vec::new(), running }
     }
 
     /// Queues a fetch, or refuses it if too many wait.
@@ -83,9 +79,10 @@ impl Fetcher {
     }
 
     fn start(&mut self, url: String) {
-        let (client, events, body_bytes_max) = (self.client.clone(), self.events.clone(), self.limits.body_bytes_max);
+        let (client, access, events) = (self.client.clone(), self.access.clone(), self.events.clone());
+        let body_bytes_max = self.limits.body_bytes_max;
         self.running.spawn(async move {
-            let (answer, stay_away_ms) = match get(&client, &url, body_bytes_max).await {
+            let (answer, stay_away_ms) = match get(&client, &url, &access, body_bytes_max).await {
                 Ok((status, body, stay_away_ms)) => (Ok((status, body)), stay_away_ms),
                 Err(reason) => (Err(reason), None),
             };
@@ -96,10 +93,31 @@ impl Fetcher {
 
 type Answer = (u16, Vec<u8>, Option<i64>);
 
-async fn get(client: &reqwest::Client, url: &str, body_bytes_max: usize) -> Result<Answer, String> {
+/// Who sends no secret follows redirects anywhere; else only within the origin that the secret is for.
+fn client(limits: &Limits, is_open: bool) -> reqwest::Client {
+    let follow = redirect::Policy::custom(move |attempt| match attempt.previous() {
+        previous if previous.len() > REDIRECTS_MAX => attempt.error("too many redirects"),
+        [.., last] if !is_open && last.origin() != attempt.url().origin() => attempt.stop(),
+        _ => attempt.follow(),
+    });
+    reqwest::Client::builder()
+        .user_agent(concat!("fanwire/", env!("CARGO_PKG_VERSION")))
+        .redirect(follow)
+        .referer(false)
+        .timeout(Duration::from_millis(limits.fetch_timeout_ms))
+        .build()
+        .unwrap_or_else(|error| {
+            tracing::error!(%error, "HTTP client with our settings failed; using the default one");
+            reqwest::Client::new()
+        })
+}
+
+async fn get(client: &reqwest::Client, url: &str, access: &Access, body_bytes_max: usize) -> Result<Answer, String> {
     // The URL is in the log line already.
-    let plain = |error: reqwest::Error| error.without_url().to_string();
-    let mut answer = client.get(url).send().await.map_err(plain)?;
+    let plain = |error: reqwest::Error| access.hide(&error.without_url().to_string());
+    let request =
+        access.headers().fold(client.get(access.url(url)), |request, (name, value)| request.header(name, value));
+    let mut answer = request.send().await.map_err(plain)?;
     let status = answer.status().as_u16();
     let stay_away_ms = stay_away_ms(status, answer.headers());
     let mut body = Vec::new();

@@ -4,7 +4,7 @@ use super::clock;
 use super::message::{self, Game, Period, Situation, Team};
 use super::phase::{self, Phase, Position};
 use super::play::{self, Play};
-use crate::model::{Object, merge};
+use crate::model::{Object, merge, utc_ms};
 
 /// A game as one body tells it.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,7 +122,7 @@ fn line(game: &Game<'_>, phase: Phase) -> Object {
 }
 
 fn start_ms(game: &Game<'_>) -> Option<i64> {
-    game.start_time_utc.as_deref().and_then(clock::utc_ms)
+    game.start_time_utc.as_deref().and_then(utc_ms)
 }
 
 fn period(period: &Period) -> Object {
