@@ -1,35 +1,13 @@
 //! The generic provider by hand-written frames: what `config/generic.toml` maps, and what goes wrong.
 
 use feeds::adapter::{Input, LinkId};
-use feeds::provider::generic::Trial;
-use feeds::registry::{FeedConfig, Problem};
-use proptest::prelude::*;
-use serde::Deserialize;
+use feeds::registry::FeedConfig;
 
+#[path = "support/mapping.rs"]
+mod mapping;
 mod support;
+use mapping::{EXAMPLE, feed, feeds, trial};
 use support::Bench;
-
-const EXAMPLE: &str = include_str!("../../config/generic.toml");
-
-#[derive(Deserialize)]
-struct File {
-    feed: Vec<FeedConfig>,
-}
-
-fn feeds(text: &str) -> Vec<FeedConfig> {
-    toml::from_str::<File>(text).unwrap().feed
-}
-
-/// The only feed of a text; it is good.
-fn feed(text: &str) -> FeedConfig {
-    let feed = feeds(&format!("[[feed]]\nprovider = \"generic\"\nname = \"x\"\n{text}")).remove(0);
-    assert_eq!(feed.validate(), []);
-    feed
-}
-
-fn problems(text: &str) -> Vec<Problem> {
-    feeds(&format!("[[feed]]\nprovider = \"generic\"\n{text}"))[0].validate()
-}
 
 fn bench(feed: &FeedConfig) -> Bench {
     let mut bench = Bench::new(feed.build());
@@ -265,118 +243,6 @@ fn a_sequence_of_the_connection() {
     assert_eq!((reconnect.output.counts.gaps, reconnect.output.reconnects), (1, vec![LinkId(0)]));
 }
 
-#[test]
-fn all_problems_are_told_at_once_with_their_paths() {
-    let told = problems(
-        r#"
-        name = "Acme Inc"
-        symbols = ["A", "A", 5]
-        aliases = { A = ["a", "a"], B = 7 }
-        topics_max = 0
-        mesages = "/*"
-        heartbeat = [5, { "x" = 1 }]
-        headers = { "bad name" = "x" }
-        limits = { backoff_min_ms = 0 }
-        [[feed.socket]]
-        url = "http://x"
-        subscribe = "{native}"
-        ping_interval_ms = 5
-        [[feed.poll]]
-        interval_ms = "5s"
-        [[feed.message]]
-        when = { "type" = "t" }
-        each = "/data"
-        topic = "quote..{s}"
-        [[feed.message]]
-        from = "main"
-        topic = "quote.{symbol}"
-        change = "patches"
-        silence_ms = -1
-        te = { at = "/t", unit = "min" }
-        gap = { at = "/q", then = "panic" }
-        fields = { a = "bid", b = { at = "/b", as = "float" }, c = 5, d = { at = "/d", as = "enum" }, e = { x = { at = 1 } }, f = { each = "/f", key = "/0" }, g = { value = 1.5 } }
-        [[feed.message]]
-        topic = "trade.x"
-        reverse = true
-        symbol = "/s"
-        "#,
-    );
-    let keys: Vec<&str> = told.iter().map(|problem| &*problem.key).collect();
-    let wanted = [
-        "name",
-        "symbols[1]",
-        "symbols[2]",
-        "aliases.A",
-        "aliases.B",
-        "topics_max",
-        "mesages",
-        "heartbeat[0]",
-        "heartbeat[1].x",
-        "headers",
-        "limits.backoff_min_ms",
-        "socket[0].url",
-        "socket[0].ping_interval_ms",
-        "poll[0].url",
-        "poll[0].interval_ms",
-        "message[0].when.type",
-        "message[0].each",
-        "message[0].topic",
-        "message[0].fields",
-        "message[1].change",
-        "message[1].silence_ms",
-        "message[1].te.unit",
-        "message[1].gap.then",
-        "message[1].fields.a",
-        "message[1].fields.b.as",
-        "message[1].fields.c",
-        "message[1].fields.d.table",
-        "message[1].fields.e.x.at",
-        "message[1].fields.f.each",
-        "message[1].fields.f.item",
-        "message[1].fields.g.value",
-        "message[2].reverse",
-        "message[2].symbol",
-        "message[2].fields",
-    ];
-    for key in wanted {
-        assert!(keys.contains(&key), "{key} is not among {told:#?}");
-    }
-    let message = |key: &str| told.iter().find(|problem| problem.key == key).unwrap().message.clone();
-    assert!(message("mesages").starts_with("no such key; there are name, symbols,"), "{}", message("mesages"));
-    assert_eq!(
-        message("message[1].fields.b.as"),
-        r#"must be one of "json", "decimal", "integer", "text", "time", "enum", "bool", not "float""#
-    );
-    assert!(message("message[1].change").contains(r#""patch", "state", "event", "retire""#));
-}
-
-#[test]
-fn what_does_not_fit_together_is_told() {
-    let text = format!(
-        "name = \"x\"\n{SOCKET}[[feed.message]]\nfrom = \"stream\"\ntopic = \"quote.{{symbol}}\"\nfields = {{ a = \"/a\" }}\ngap = {{ at = \"/n\", then = \"reconnect\" }}\n"
-    );
-    let told: Vec<String> = problems(&text).iter().map(ToString::to_string).collect();
-    assert_eq!(told[0], r#"message[0].from: no socket and no poll is called "stream"; there are socket"#);
-    assert!(told[1].starts_with("message[0].gap.then: "), "{told:?}");
-    let empty: Vec<String> = problems("name = \"nhl\"").into_iter().map(|problem| problem.key).collect();
-    assert_eq!(empty, ["name", "socket", "message"], "the name is taken, nothing is read, nothing is said");
-    let unset = problems(&format!(
-        "name = \"x\"\nheaders = {{ K = \"Bearer ${{FANWIRE_NO_SUCH_KEY}}\" }}\n{SOCKET}[[feed.message]]\ntopic = \"a.b\"\nfields = {{ a = \"/a\" }}\n"
-    ));
-    assert!(unset[0].message.contains("FANWIRE_NO_SUCH_KEY"), "{unset:?}");
-}
-
-#[test]
-fn a_configuration_survives_being_written() {
-    for feed in feeds(EXAMPLE) {
-        let text = serde_json::to_string(&feed).unwrap();
-        assert_eq!(serde_json::from_str::<FeedConfig>(&text).unwrap(), feed);
-        let head = feeds::capture::Head { config: Some(text), ..feeds::capture::Head::default() };
-        let played = feeds::registry::for_replay("generic", &head).unwrap();
-        assert_eq!(played.provider(), feed.provider());
-    }
-}
-
 /// Invariant BOUNDED.
 #[test]
 fn topics_are_bounded() {
@@ -407,13 +273,6 @@ fn numbers_are_exact() {
     }
 }
 
-fn trial(index: usize) -> Trial {
-    match &feeds(EXAMPLE)[index] {
-        FeedConfig::Generic(config) => Trial::new(config),
-        other => panic!("{other:?}"),
-    }
-}
-
 #[test]
 fn a_trial_says_why_and_what_was_never_found() {
     let mut trial = trial(0);
@@ -429,120 +288,4 @@ fn a_trial_says_why_and_what_was_never_found() {
     assert!(doubts.contains(&"trades: no message of the sample matches".to_owned()), "{doubts:?}");
     assert!(doubts.contains(&"ticker: last: nothing stands at \"/p\"".to_owned()), "{doubts:?}");
     assert_eq!((trial.source(Some("stream")), trial.source(Some("steam"))), (Some(0), None));
-}
-
-/// Any JSON, with the words of the example's mapping in it now and then.
-fn json() -> impl Strategy<Value = String> {
-    let word = prop_oneof![
-        Just("type"),
-        Just("data"),
-        Just("market"),
-        Just("seq"),
-        Just("bids"),
-        Just("asks"),
-        Just("id"),
-        Just("p"),
-        Just("q"),
-        Just("side"),
-        Just("time"),
-        Just("ts"),
-        Just("b"),
-        Just("rounds"),
-        Just("games"),
-        Just("goals"),
-        Just("kind"),
-        Just("home"),
-        Just("zzz"),
-    ];
-    let leaf = prop_oneof![
-        Just("null".to_owned()),
-        Just("true".to_owned()),
-        any::<i64>().prop_map(|number| number.to_string()),
-        "-?[0-9]{1,40}(\\.[0-9]{1,40})?(e-?[0-9]{1,3})?",
-        prop_oneof![
-            Just("ticker"),
-            Just("trade"),
-            Just("book"),
-            Just("book_delta"),
-            Just("error"),
-            Just("heartbeat"),
-            Just("xbt"),
-            Just("ETH/USD"),
-            Just("B"),
-            Just("match"),
-            Just("2026-08-09T21:05:48Z"),
-            Just(""),
-            Just("1.5"),
-        ]
-        .prop_map(|text| format!("{text:?}")),
-        "[ -~]{0,12}".prop_map(|text| serde_json::Value::from(text).to_string()),
-    ];
-    leaf.prop_recursive(5, 60, 6, move |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..5).prop_map(|items| format!("[{}]", items.join(","))),
-            prop::collection::vec((word.clone(), inner), 0..6).prop_map(|fields| {
-                let fields: Vec<String> = fields.iter().map(|(key, value)| format!("{key:?}:{value}")).collect();
-                format!("{{{}}}", fields.join(","))
-            }),
-        ]
-    })
-}
-
-proptest! {
-    /// Whatever comes: no panic, and what is not published is counted.
-    #[test]
-    fn any_json_is_published_or_counted(frames in prop::collection::vec(json(), 1..20), index in 0usize..2) {
-        let mut trial = trial(index);
-        for frame in &frames {
-            let before = trial.counts();
-            let tried = trial.take(0, frame.as_bytes());
-            let after = trial.counts();
-            prop_assert_eq!(after.frames, before.frames + 1);
-            let noted = tried.notes.iter().filter(|note| note.starts_with("rejected")).count() as u64;
-            prop_assert_eq!(after.rejected - before.rejected, noted, "every reject is counted and told");
-            let ignored = tried.notes.iter().filter(|note| note.starts_with("ignored")).count() as u64;
-            prop_assert_eq!(after.ignored - before.ignored, ignored);
-        }
-    }
-
-    #[test]
-    fn any_bytes_never_panic(frame in prop::collection::vec(any::<u8>(), 0..200), index in 0usize..2) {
-        let mut trial = trial(index);
-        trial.take(0, &frame);
-        prop_assert_eq!(trial.counts().frames, 1);
-    }
-
-    /// Whatever the tables say: problems, not panics; and what is built of them runs.
-    #[test]
-    fn any_mapping_never_panics(at in any::<prop::sample::Index>(), value in json(), frames in prop::collection::vec(json(), 3)) {
-        let mut config = serde_json::to_value(&feeds(EXAMPLE)[0]).unwrap();
-        let places = places(&config);
-        let Ok(value) = serde_json::from_str(&value) else { return Ok(()) };
-        *config.pointer_mut(&places[at.index(places.len())]).unwrap() = value;
-        let Ok(FeedConfig::Generic(config)) = serde_json::from_value(config) else { return Ok(()) };
-        config.validate();
-        let mut trial = Trial::new(&config);
-        if let Some(source) = trial.source(None) {
-            for frame in &frames {
-                trial.take(source, frame.as_bytes());
-            }
-        }
-    }
-}
-
-/// The JSON pointers of everything in a value but the value itself.
-fn places(value: &serde_json::Value) -> Vec<String> {
-    let below = |name: String, value: &serde_json::Value| {
-        let prefix = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
-        let mut found: Vec<String> = places(value).into_iter().map(|rest| format!("{prefix}{rest}")).collect();
-        found.push(prefix);
-        found
-    };
-    match value {
-        serde_json::Value::Object(fields) => fields.iter().flat_map(|(key, value)| below(key.clone(), value)).collect(),
-        serde_json::Value::Array(items) => {
-            items.iter().enumerate().flat_map(|(n, value)| below(n.to_string(), value)).collect()
-        }
-        _ => Vec::new(),
-    }
 }

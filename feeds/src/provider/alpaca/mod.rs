@@ -145,7 +145,7 @@ impl Alpaca {
 
     fn closed(&mut self) {
         self.session.reset();
-        self.symbols.values_mut().for_each(|symbol| symbol.is_interrupted = true);
+        self.symbols.values_mut().for_each(|symbol| symbol.is_interrupted = symbol.has_traded);
     }
 }
 

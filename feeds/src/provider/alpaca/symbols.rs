@@ -11,6 +11,8 @@ pub(super) struct Symbol {
     pub days: Bars,
     /// The trade that is the quote's `last`.
     pub last_id: Option<String>,
+    /// There was a trade: before it none can be missed.
+    pub has_traded: bool,
     /// Trades may have been missed: the connection was lost.
     pub is_interrupted: bool,
 }
@@ -35,7 +37,7 @@ impl Symbol {
             instrument: topic("instrument")?,
         };
         let (minutes, days) = (Bars::default(), Bars::default());
-        Ok(Symbol { topics, minutes, days, last_id: None, is_interrupted: false })
+        Ok(Symbol { topics, minutes, days, last_id: None, has_traded: false, is_interrupted: false })
     }
 
     /// The topic that is stale when a kind of this symbol's is silent.

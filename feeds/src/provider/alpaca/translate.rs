@@ -40,6 +40,7 @@ fn patch(output: &mut Output, topic: &Topic, te: Option<i64>, fields: Object) {
 /// An event of the trade topic; nobody knows how many were missed before the first one after a lost connection.
 fn event(symbol: &mut Symbol, te: Option<i64>, event: Object, output: &mut Output) {
     let topic = &symbol.topics.trade;
+    symbol.has_traded = true;
     if std::mem::take(&mut symbol.is_interrupted) {
         output.updates.push(Update::new(topic.clone(), None, Change::Lost(None)));
     }

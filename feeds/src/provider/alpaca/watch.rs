@@ -9,22 +9,23 @@ use std::collections::HashMap;
 #[derive(Debug)]
 pub(super) struct Watch {
     subscriptions: Vec<Subscription>,
-    by_name: HashMap<(Kind, String), usize>,
-    /// The kind of each, and the silence that is trouble while the market is open.
-    limits: Vec<(Kind, Option<u64>)>,
+    /// The first subscription of each symbol; one for each kind follows.
+    first_of: HashMap<String, usize>,
+    /// And the silence that is trouble while the market is open.
+    kinds: Vec<(Kind, Option<u64>)>,
     is_open: bool,
 }
 
 impl Watch {
     pub(super) fn new(config: &AlpacaConfig, symbols: &HashMap<String, Symbol>) -> Watch {
-        let mut watch = Watch { subscriptions: Vec::new(), by_name: HashMap::new(), limits: Vec::new(), is_open: true };
+        let kinds = config.kinds.iter().map(|kind| (*kind, config.silence_ms(*kind))).collect();
+        let mut watch = Watch { subscriptions: Vec::new(), first_of: HashMap::new(), kinds, is_open: true };
         for native in &config.symbols {
-            for kind in &config.kinds {
+            watch.first_of.insert(native.clone(), watch.subscriptions.len());
+            for (kind, silence_ms) in &watch.kinds {
                 let topics = symbols.get(native).map(|symbol| symbol.topic(*kind).clone()).into_iter().collect();
-                let silence_ms = config.silence_ms(*kind);
-                watch.by_name.insert((*kind, native.clone()), watch.subscriptions.len());
-                watch.subscriptions.push(Subscription { name: format!("{kind:?}/{native}"), topics, silence_ms });
-                watch.limits.push((*kind, silence_ms));
+                let name = format!("{kind:?}/{native}");
+                watch.subscriptions.push(Subscription { name, topics, silence_ms: *silence_ms });
             }
         }
         watch
@@ -36,13 +37,13 @@ impl Watch {
 
     /// The subscription that a message is a sign of life of.
     pub(super) fn index(&self, kind: Kind, native: &str) -> Option<usize> {
-        let index = |native: &str| self.by_name.get(&(kind, native.to_owned())).copied();
-        index(native).or_else(|| index("*"))
+        let first = self.first_of.get(native).or_else(|| self.first_of.get("*"))?;
+        Some(first + self.kinds.iter().position(|(own, _)| *own == kind)?)
     }
 
     /// A symbol that turned up under `*`.
     pub(super) fn add(&mut self, symbol: &Symbol) {
-        for (subscription, (kind, _)) in self.subscriptions.iter_mut().zip(&self.limits) {
+        for (subscription, (kind, _)) in self.subscriptions.iter_mut().zip(self.kinds.iter().cycle()) {
             subscription.topics.push(symbol.topic(*kind).clone());
         }
     }
@@ -51,10 +52,10 @@ impl Watch {
     pub(super) fn follow_hours(&mut self, is_open: bool) -> bool {
         if self.is_open != is_open {
             self.is_open = is_open;
-            for (subscription, (_, silence_ms)) in self.subscriptions.iter_mut().zip(&self.limits) {
+            for (subscription, (_, silence_ms)) in self.subscriptions.iter_mut().zip(self.kinds.iter().cycle()) {
                 subscription.silence_ms = silence_ms.filter(|_| is_open);
             }
         }
-        self.limits.iter().any(|(_, silence_ms)| silence_ms.is_some())
+        self.kinds.iter().any(|(_, silence_ms)| silence_ms.is_some())
     }
 }

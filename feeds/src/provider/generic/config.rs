@@ -140,8 +140,8 @@ impl Mapping {
         if self.rules.is_empty() && !feed.has("message") {
             feed.problem("message", "is missing; a feed needs a [[feed.message]], or nothing is published");
         }
-        for (n, rule) in self.rules.iter().enumerate() {
-            let key = |key: &str| format!("message[{n}].{key}");
+        for rule in &self.rules {
+            let key = |key: &str| format!("{}.{key}", rule.path);
             for name in rule.from.iter().filter(|name| self.sources.iter().all(|source| source.name != **name)) {
                 feed.problem_at(
                     key("from"),

@@ -15,6 +15,8 @@ const IDS_MAX: u64 = 100_000;
 
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
+    /// Of its table in the configuration.
+    pub path: String,
     pub name: String,
     /// Names of sockets and polls; empty: all.
     pub from: Vec<String>,
@@ -55,17 +57,18 @@ impl Rule {
     pub(super) fn read(mut table: Table<'_>, feed: &str) -> Option<Rule> {
         let topic = table.needed_text("topic", "as \"quote.{name}.{/s}\"");
         let topic = topic.and_then(|text| parsed(TopicTemplate::parse(text, feed), "topic", &table));
-        let change = table.choice("change", &CHANGES);
+        let each = table.text("each").and_then(|path| parsed(Path::parse(path), "each", &table));
         let rule = Rule {
+            path: table.path().to_owned(),
             name: table.text("name").map_or_else(|| table.path().to_owned(), str::to_owned),
             from: table.texts("from").into_iter().map(str::to_owned).collect(),
             when: table.table("when").map(|when| Matcher::read(&when)).unwrap_or_default(),
-            each: table.text("each").and_then(|path| parsed(Path::parse(path), "each", &table)),
+            each,
             only: table.table("only").map(|only| Matcher::read(&only)).unwrap_or_default(),
             reverse: table.flag("reverse"),
             symbol: table.text("symbol").and_then(|at| parsed(Pointer::parse(at), "symbol", &table)).map(Found::text),
-            topic: topic?,
-            change,
+            topic: topic.clone().unwrap_or_default(),
+            change: table.choice("change", &CHANGES),
             fields: table.table("fields").map(|fields| read_fields(&fields, 0)).unwrap_or_default(),
             te: read_te(&mut table),
             silence_ms: Some(table.whole("silence_ms", 0..=SILENCE_MS_MAX, 0)).filter(|ms| *ms > 0),
@@ -74,7 +77,7 @@ impl Rule {
         };
         rule.check(&table);
         table.done();
-        Some(rule)
+        topic.map(|_| rule)
     }
 
     /// What fits together only in part.
@@ -86,7 +89,7 @@ impl Rule {
             }
             _ => {}
         }
-        if self.reverse && self.each.is_none() {
+        if self.reverse && !table.has("each") {
             table.problem("reverse", "means nothing without each");
         }
         if self.symbol.is_some() && !self.topic.has_symbol() {

@@ -58,6 +58,11 @@ impl<'p> Place<'p> {
         Place { value, name: Name::Top, above: None }
     }
 
+    /// An item of an array, not a member of an object.
+    pub(super) fn is_item(&self) -> bool {
+        matches!(self.name, Name::Index(_))
+    }
+
     fn child<'c>(&'c self, token: &'c Token) -> Option<Place<'c>> {
         let value = member(self.value, token)?;
         let index = token.index.filter(|_| matches!(self.value, Value::Array(_)));

@@ -100,6 +100,8 @@ pub(super) struct Verdict {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sync {
     sequence: Sequence,
+    /// There was a message: before it nothing can be lost.
+    has_spoken: bool,
     /// The connection was lost since the last message.
     is_interrupted: bool,
     /// A gap of the whole connection since the last message.
@@ -116,17 +118,18 @@ impl Sync {
 
     /// The connection is gone; true if the topic waits for a whole state by this.
     pub(super) fn interrupt(&mut self) -> bool {
-        self.is_interrupted = true;
+        self.is_interrupted = self.has_spoken;
         self.needs_whole && !std::mem::replace(&mut self.is_waiting, true)
     }
 
     /// The connection's own sequence has a gap.
     pub(super) fn break_off(&mut self) {
-        self.is_broken = true;
+        self.is_broken = self.has_spoken;
     }
 
     /// Judges a message with its number, if it has one.
     pub(super) fn judge(&mut self, change: Change, number: Option<(i128, Order, Then)>) -> Verdict {
+        self.has_spoken = true;
         let was_interrupted = self.is_interrupted;
         let step = match number {
             Some((number, order, _)) if was_interrupted || self.is_waiting => self.sequence.take_anew(number, order),
@@ -210,7 +213,8 @@ mod tests {
     #[test]
     fn events_tell_what_was_missed() {
         let mut sync = Sync::default();
-        assert_eq!(sync.judge(Change::Event, next(5, Then::Reset)), Verdict::default());
+        sync.interrupt();
+        assert_eq!(sync.judge(Change::Event, next(5, Then::Reset)), Verdict::default(), "nothing was there to be lost");
         let gap = sync.judge(Change::Event, next(8, Then::Reset));
         assert_eq!((gap.lost, gap.is_gap), (Some(Some(2)), true));
         sync.interrupt();

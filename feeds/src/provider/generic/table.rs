@@ -24,7 +24,7 @@ impl<'a> Table<'a> {
 
     /// The path of a key of this table.
     pub(super) fn key(&self, key: &str) -> String {
-        let is_bare = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-*".contains(&byte));
+        let is_bare = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-*[]".contains(&byte));
         let key = if is_bare { key.to_owned() } else { format!("{key:?}") };
         if self.path.is_empty() { key } else { format!("{}.{key}", self.path) }
     }

@@ -7,7 +7,7 @@ use super::symbols::{Listed, Symbols};
 use crate::model::{Topic, token, utc_date};
 
 /// A topic's name: `quote.{name}.{symbol}`, `score.{name}.{/id}`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct TopicTemplate {
     parts: Vec<Part>,
 }

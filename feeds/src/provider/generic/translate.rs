@@ -62,8 +62,11 @@ impl Run<'_> {
         let mut has_messages = false;
         if let Some(path) = self.mapping.messages.clone() {
             path.walk(&top, false, &mut |message| {
-                has_messages = true;
-                self.message(message);
+                // A frame may also be a lone message, whose members are no messages.
+                if message.is_item() {
+                    has_messages = true;
+                    self.message(message);
+                }
             });
         }
         if !has_messages && !is_empty(&value) {
