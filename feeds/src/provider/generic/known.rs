@@ -1,6 +1,6 @@
 //! The topics that a feed has named so far: which subscription watches each, its sequence, the ids of its events.
 
-use super::sync::Sync;
+use super::sync::{Sequence, Sync};
 use crate::adapter::{LinkId, Subscription};
 use crate::model::{Object, Topic, Value};
 use std::collections::{HashMap, VecDeque};
@@ -14,6 +14,8 @@ pub(super) struct Known {
     /// One per source, in their order, then those of topics that are watched by themselves.
     pub subscriptions: Vec<Subscription>,
     links: Vec<Option<LinkId>>,
+    /// One per source, in their order: that of the connection itself.
+    pub sequences: Vec<Sequence>,
     /// Subscriptions whose topic is over.
     free: Vec<usize>,
     /// Topics that wait for a whole state.
@@ -32,8 +34,9 @@ pub(super) struct Entry {
 impl Known {
     /// `sources`: a subscription for each, with its link if it is a socket.
     pub(super) fn new(sources: Vec<(Subscription, Option<LinkId>)>, topics_max: usize) -> Known {
+        let sequences = vec![Sequence::default(); sources.len()];
         let (subscriptions, links) = sources.into_iter().unzip();
-        Known { topics: HashMap::new(), topics_max, subscriptions, links, free: Vec::new(), waiting: 0 }
+        Known { topics: HashMap::new(), topics_max, subscriptions, links, sequences, free: Vec::new(), waiting: 0 }
     }
 
     pub(super) fn link_of(&self, subscription: usize) -> Option<LinkId> {
@@ -86,6 +89,11 @@ impl Known {
             self.free.push(entry.subscription);
         }
         Some(entry.topic)
+    }
+
+    /// The source has a new connection, which counts anew.
+    pub(super) fn restart(&mut self, source: usize) {
+        self.sequences[source] = Sequence::default();
     }
 
     /// The source's connection is gone: what follows may not join what was.

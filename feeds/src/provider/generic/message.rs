@@ -92,7 +92,7 @@ impl Rule {
         if self.reverse && !table.has("each") {
             table.problem("reverse", "means nothing without each");
         }
-        if self.symbol.is_some() && !self.topic.has_symbol() {
+        if self.symbol.is_some() && !self.topic.is_empty() && !self.topic.has_symbol() {
             table.problem("symbol", "means nothing without {symbol} in the topic");
         }
     }

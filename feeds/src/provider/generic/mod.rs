@@ -91,7 +91,7 @@ impl Generic {
 
     /// Takes a frame or a body of a source; false if it could not be read.
     fn take(&mut self, source: usize, bytes: &[u8], output: &mut Output) -> bool {
-        let (mapping, known, notes) = (&mut self.mapping, &mut self.known, &mut self.notes);
+        let (mapping, known, notes) = (&self.mapping, &mut self.known, &mut self.notes);
         output.counts.frames += 1;
         Run { mapping, known, source, output, notes }.frame(bytes)
     }
@@ -107,6 +107,7 @@ impl Generic {
     fn opened(&mut self, link: LinkId, now_ms: i64, output: &mut Output) {
         if let Some(Kind::Socket(socket)) = self.mapping.sources.get_mut(link.0).map(|source| &mut source.kind) {
             socket.opened(link, now_ms, output);
+            self.known.restart(link.0);
         }
     }
 

@@ -3,7 +3,6 @@
 use super::field::parsed;
 use super::message::Gap;
 use super::symbols::Symbols;
-use super::sync::Sequence;
 use super::table::Table;
 use super::template::{self, Request};
 use crate::adapter::{Fetch, LinkId, Output};
@@ -46,7 +45,6 @@ pub(super) struct Socket {
     /// When to ping next; `None` while it is closed.
     ping_at_ms: Option<i64>,
     pub gap: Option<Gap>,
-    pub sequence: Sequence,
 }
 
 #[derive(Debug)]
@@ -106,7 +104,6 @@ fn read_socket(mut table: Table<'_>, name: &str, symbols: &Symbols, sources: &mu
             ping: ping.clone(),
             ping_at_ms: None,
             gap: gap.clone(),
-            sequence: Sequence::default(),
         };
         sources.push(Source {
             name: own_name.clone(),
@@ -168,12 +165,10 @@ impl Socket {
     pub(super) fn opened(&mut self, link: LinkId, now_ms: i64, output: &mut Output) {
         output.sends.extend(self.subscribe.iter().map(|request| (link, request.text(now_ms))));
         self.ping_at_ms = self.ping.as_ref().map(|(_, interval_ms)| now_ms.saturating_add(*interval_ms));
-        self.sequence = Sequence::default();
     }
 
     pub(super) fn closed(&mut self) {
         self.ping_at_ms = None;
-        self.sequence = Sequence::default();
     }
 
     /// Pings if it is time; when it will be time again.

@@ -41,6 +41,11 @@ impl TopicTemplate {
         Ok(template)
     }
 
+    /// True for that of a rule whose topic could not be read.
+    pub(super) fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
     pub(super) fn has_symbol(&self) -> bool {
         self.parts.iter().any(|part| matches!(part, Part::Symbol))
     }

@@ -15,7 +15,7 @@ use crate::model::{self, Object, Topic, Update, Value, parse_value};
 
 /// One frame on its way.
 pub(super) struct Run<'r> {
-    pub mapping: &'r mut Mapping,
+    pub mapping: &'r Mapping,
     pub known: &'r mut Known,
     pub source: usize,
     pub output: &'r mut Output,
@@ -44,7 +44,7 @@ impl From<Misfit> for Refusal {
     }
 }
 
-impl Run<'_> {
+impl<'r> Run<'r> {
     /// Takes a whole frame or body; false if it could not be read.
     pub(super) fn frame(&mut self, bytes: &[u8]) -> bool {
         if self.mapping.heartbeats.iter().any(|sign| sign.is_text(bytes)) {
@@ -60,7 +60,7 @@ impl Run<'_> {
         };
         let top = Place::top(&value);
         let mut has_messages = false;
-        if let Some(path) = self.mapping.messages.clone() {
+        if let Some(path) = &self.mapping.messages {
             path.walk(&top, false, &mut |message| {
                 // A frame may also be a lone message, whose members are no messages.
                 if message.is_item() {
@@ -84,17 +84,16 @@ impl Run<'_> {
         if matches(&self.mapping.refusals) {
             return self.reject("the provider refused something: see refusal");
         }
+        let mapping = self.mapping;
         let mut is_meant = false;
-        for index in 0..self.mapping.rules.len() {
-            let rule = &self.mapping.rules[index];
-            if !rule.is_from(&self.mapping.sources[self.source].name) {
-                continue;
-            }
+        let source = &mapping.sources[self.source].name;
+        for (index, rule) in mapping.rules.iter().enumerate().filter(|(_, rule)| rule.is_from(source)) {
             match rule.when.miss(message) {
-                Some(miss) => self.notes.say(|| format!("not {}: {miss}", self.mapping.rules[index].name)),
+                Some(miss) => self.notes.say(|| format!("not {}: {miss}", rule.name)),
                 None => {
                     is_meant = true;
-                    self.items(index, message);
+                    self.notes.meant(index);
+                    self.items(index, rule, message);
                 }
             }
         }
@@ -103,24 +102,19 @@ impl Run<'_> {
         }
     }
 
-    fn items(&mut self, index: usize, message: &Place<'_>) {
-        self.notes.meant(index);
-        let rule = &self.mapping.rules[index];
-        let (each, reverse) = (rule.each.clone(), rule.reverse);
-        match each {
-            None => self.item(index, message),
-            Some(path) => path.walk(message, reverse, &mut |item| self.item(index, item)),
+    fn items(&mut self, index: usize, rule: &'r Rule, message: &Place<'_>) {
+        match &rule.each {
+            None => self.item(index, rule, message),
+            Some(path) => path.walk(message, rule.reverse, &mut |item| self.item(index, rule, item)),
         }
     }
 
-    fn item(&mut self, index: usize, item: &Place<'_>) {
-        let rule = &self.mapping.rules[index];
+    fn item(&mut self, index: usize, rule: &'r Rule, item: &Place<'_>) {
         self.notes.look(index, rule, item);
-        let published = self.said(rule, item).and_then(|said| self.publish(index, said));
-        match published {
+        match self.said(rule, item).and_then(|said| self.publish(rule, said)) {
             Ok(()) => self.alive(self.source),
-            Err(Refusal::Ignored(why)) => self.ignore(&format!("{}: {why}", self.mapping.rules[index].name)),
-            Err(Refusal::Rejected(why)) => self.reject(&format!("{}: {why}", self.mapping.rules[index].name)),
+            Err(Refusal::Ignored(why)) => self.ignore(&format!("{}: {why}", rule.name)),
+            Err(Refusal::Rejected(why)) => self.reject(&format!("{}: {why}", rule.name)),
         }
     }
 
@@ -131,13 +125,7 @@ impl Run<'_> {
         }
         let symbol = self.symbol(rule, item)?;
         let topic = rule.topic.name(item, symbol.as_deref(), &self.mapping.symbols)?;
-        let te = rule
-            .te
-            .as_ref()
-            .map(|te| te.value(item))
-            .transpose()
-            .map_err(|Misfit(what)| Misfit(format!("te: {what}")))?;
-        let te = te.flatten().and_then(|te| i64::try_from(te.as_number()?.mantissa()).ok());
+        let te = te(rule, item)?;
         let number = number(rule, item)?;
         let object = field::object(&rule.fields, item)?;
         if object.is_empty() && rule.change != sync::Change::Retire {
@@ -162,31 +150,28 @@ impl Run<'_> {
         }
     }
 
-    fn publish(&mut self, index: usize, said: Said) -> Result<(), Refusal> {
-        let rule = &self.mapping.rules[index];
-        let (change, ids_kept, silence_ms) = (rule.change, rule.ids_kept, rule.silence_ms);
-        if change == sync::Change::Retire {
+    fn publish(&mut self, rule: &Rule, said: Said) -> Result<(), Refusal> {
+        if rule.change == sync::Change::Retire {
             return self.retire(&said);
         }
-        let entry = self.known.entry(&said.topic, self.source, silence_ms).map_err(Refusal::Rejected)?;
-        if change == sync::Change::Event && !entry.told.is_new(&said.object, ids_kept) {
+        let entry = self.known.entry(&said.topic, self.source, rule.silence_ms).map_err(Refusal::Rejected)?;
+        if rule.change == sync::Change::Event && !entry.told.is_new(&said.object, rule.ids_kept) {
             self.notes.say(|| format!("{}: told before", said.topic));
             return Ok(());
         }
-        let verdict = entry.sync.judge(change, said.number);
-        let (topic, subscription) = (entry.topic.clone(), entry.subscription);
+        let verdict = entry.sync.judge(rule.change, said.number);
+        let (topic, subscription, is_waiting) = (entry.topic.clone(), entry.subscription, entry.sync.is_waiting());
         self.count(verdict, &topic);
         if verdict.is_dropped {
-            let why =
-                if verdict.is_lost || self.known.waiting > 0 { "waits for a whole state" } else { "is known already" };
-            self.notes.say(|| format!("{}: {why}", said.topic));
+            let why = if is_waiting { "waits for a whole state" } else { "is known already" };
+            self.notes.say(|| format!("{topic}: {why}"));
             return Ok(());
         }
         self.alive(subscription);
         if let Some(count) = verdict.lost {
             self.output.updates.push(Update::new(topic.clone(), None, model::Change::Lost(count)));
         }
-        let change = match change {
+        let change = match rule.change {
             sync::Change::Event => model::Change::Event(said.object),
             _ if verdict.is_reset => model::Change::Reset(said.object),
             sync::Change::State => model::Change::State(said.object),
@@ -225,16 +210,15 @@ impl Run<'_> {
 
     /// Checks the connection's own sequence.
     fn sequence(&mut self, message: &Place<'_>) {
-        let Kind::Socket(socket) = &mut self.mapping.sources[self.source].kind else { return };
+        let Kind::Socket(socket) = &self.mapping.sources[self.source].kind else { return };
         let Some(gap) = &socket.gap else { return };
         let Some(number) = gap.at.find(message).as_deref().and_then(super::convert::whole_number) else { return };
-        if !matches!(socket.sequence.take(number, gap.order), Step::Gap(_)) {
+        if !matches!(self.known.sequences[self.source].take(number, gap.order), Step::Gap(_)) {
             return;
         }
-        let then = gap.then;
         self.output.counts.gaps += 1;
         self.notes.say(|| "a gap in the connection's sequence".to_owned());
-        match then {
+        match gap.then {
             Then::Reset => self.known.break_off(self.source),
             Then::Reconnect => self.reconnect(),
         }
@@ -271,6 +255,13 @@ impl Run<'_> {
 
 fn is_empty(value: &Value) -> bool {
     matches!(value, Value::Array(items) if items.is_empty())
+}
+
+/// The provider's time of an item, if the rule has one and it stands there.
+fn te(rule: &Rule, item: &Place<'_>) -> Result<Option<i64>, Misfit> {
+    let Some(te) = &rule.te else { return Ok(None) };
+    let ms = te.value(item).map_err(|Misfit(what)| Misfit(format!("te: {what}")))?;
+    Ok(ms.and_then(|ms| i64::try_from(ms.as_number()?.mantissa()).ok()))
 }
 
 /// The sequence number of an item, if the rule has one.
