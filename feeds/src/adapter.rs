@@ -4,6 +4,7 @@
 //! back-off, fetching and watching and hands the bytes in; `replay` hands in the same bytes from a recording. Time is
 //! an argument. So one `translate` serves live, replay, test and fuzz alike.
 
+use crate::access::Access;
 use crate::model::{Topic, Update};
 
 /// Which of the adapter's connections: its index in [`Adapter::links`].
@@ -85,6 +86,9 @@ pub struct Output {
     pub wake_at_ms: Option<i64>,
     /// Books (or games) that are out of sync now and wait for a snapshot: shown as `resyncing`.
     pub out_of_sync: usize,
+    /// What the provider refuses us at the moment, for people: shown in `feed.<provider>`. `None`: nothing. It stays until
+    /// the adapter takes it back.
+    pub refusal: Option<String>,
     pub counts: Counts,
 }
 
@@ -128,6 +132,12 @@ pub trait Adapter: Send {
     /// How its fetches are made. Fixed for the life of the adapter.
     fn fetching(&self) -> Fetching {
         Fetching::default()
+    }
+
+    /// What the provider wants to see before it lets us in; its secrets stand as `${NAME}` in URLs and frames. Fixed for
+    /// the life of the adapter.
+    fn access(&self) -> Access {
+        Access::default()
     }
 
     /// Takes one input and says what follows. `now_ms`: Unix ms, the time the input was read.

@@ -4,12 +4,14 @@ use crate::adapter::Adapter;
 use crate::capture::Head;
 use crate::market::{Exchange, VenueConfig};
 use crate::outlet::Outlet;
+use crate::provider::alpaca::{Alpaca, AlpacaConfig};
 use crate::provider::binance::{Binance, BinanceConfig, Venue};
 use crate::provider::bitstamp::Bitstamp;
 use crate::provider::bybit::Bybit;
 use crate::provider::coinbase_advanced::CoinbaseAdvanced;
 use crate::provider::coinbase_exchange::CoinbaseExchange;
 use crate::provider::espn::{Espn, EspnConfig};
+use crate::provider::generic::{Generic, GenericConfig};
 use crate::provider::kraken::Kraken;
 use crate::provider::mlb::{Mlb, MlbConfig};
 use crate::provider::nba::{Nba, NbaConfig};
@@ -21,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tokio::task::JoinHandle;
 
-/// Every name that `provider = "…"` may have.
+/// Every name that `provider = "…"` may have. A feed is called after it; a generic one has a name of its own.
 pub const PROVIDERS: &[&str] = &[
     "binance",
     "binance_us",
@@ -36,6 +38,8 @@ pub const PROVIDERS: &[&str] = &[
     "mlb",
     "nba",
     "espn",
+    "alpaca",
+    "generic",
 ];
 
 /// One `[[feed]]` as written.
@@ -56,6 +60,8 @@ pub enum FeedConfig {
     Mlb(MlbConfig),
     Nba(NbaConfig),
     Espn(EspnConfig),
+    Alpaca(AlpacaConfig),
+    Generic(GenericConfig),
 }
 
 /// Something wrong with a configuration.
@@ -93,6 +99,8 @@ enum Family<'a> {
     Exchange(Exchange, &'a VenueConfig),
     League(OneLeague, &'a LeagueConfig),
     Espn(&'a EspnConfig),
+    Alpaca(&'a AlpacaConfig),
+    Generic(&'a GenericConfig),
 }
 
 /// A provider of one league, by which it is called.
@@ -125,15 +133,20 @@ impl FeedConfig {
             FeedConfig::Mlb(config) => Family::League(MLB, config),
             FeedConfig::Nba(config) => Family::League(NBA, config),
             FeedConfig::Espn(config) => Family::Espn(config),
+            FeedConfig::Alpaca(config) => Family::Alpaca(config),
+            FeedConfig::Generic(config) => Family::Generic(config),
         }
     }
 
-    pub fn provider(&self) -> &'static str {
+    /// The feed's name in topics and metrics: the provider's, or of a generic feed its own.
+    pub fn provider(&self) -> &str {
         match self.family() {
             Family::Binance(venue, _) => venue.name(),
             Family::Exchange(exchange, _) => exchange.provider(),
             Family::League(league, _) => league.name,
             Family::Espn(_) => "espn",
+            Family::Alpaca(config) => "alpaca",
+            Family::Generic(config) => config.name(),
         }
     }
 
@@ -144,13 +157,15 @@ impl FeedConfig {
             Family::Exchange(exchange, config) => exchange.validate(config),
             Family::League(_, config) => config.validate(),
             Family::Espn(config) => config.validate(),
+            Family::Alpaca(config) => config.validate(),
+            Family::Generic(config) => config.validate(),
         }
     }
 
     /// The leagues it tells the scores of, as topics name them.
     pub fn leagues(&self) -> Vec<String> {
         match self.family() {
-            Family::Binance(..) | Family::Exchange(..) => Vec::new(),
+            Family::Binance(..) | Family::Exchange(..) | Family::Alpaca(_) | Family::Generic(_) => Vec::new(),
             Family::League(league, _) => vec![league.name.into()],
             Family::Espn(config) => config.league_names(),
         }
@@ -162,6 +177,8 @@ impl FeedConfig {
             Family::Binance(venue, config) => config.limits(venue),
             Family::Exchange(exchange, config) => exchange.limits(config),
             Family::League(..) | Family::Espn(_) => Limits::default(),
+            Family::Alpaca(config) => config.limits.clone(),
+            Family::Generic(config) => config.limits(),
         }
     }
 
@@ -172,6 +189,8 @@ impl FeedConfig {
             Family::Exchange(exchange, config) => exchange.build(config),
             Family::League(league, config) => (league.build)(config),
             Family::Espn(config) => Box::new(Espn::new(config)),
+            Family::Alpaca(config) => Box::new(Alpaca::new(config)),
+            Family::Generic(config) => Box::new(Generic::new(config)),
         }
     }
 }
@@ -179,8 +198,8 @@ impl FeedConfig {
 /// Leagues that an earlier feed tells already, as (index of the feed, league, the earlier provider).
 ///
 /// Why refused: topics are keyed by league and game id, and two sources of one game would take turns in telling it.
-pub fn leagues_told_twice(feeds: &[FeedConfig]) -> Vec<(usize, String, &'static str)> {
-    let mut owners: BTreeMap<String, &'static str> = BTreeMap::new();
+pub fn leagues_told_twice(feeds: &[FeedConfig]) -> Vec<(usize, String, &str)> {
+    let mut owners: BTreeMap<String, &str> = BTreeMap::new();
     let mut twice = Vec::new();
     for (n, feed) in feeds.iter().enumerate() {
         for league in feed.leagues() {
@@ -213,6 +232,8 @@ pub fn for_replay(provider: &str, head: &Head) -> Result<Box<dyn Adapter>, Repla
         "mlb" => return Ok((MLB.for_replay)()),
         "nba" => return Ok((NBA.for_replay)()),
         "espn" => return Ok(Box::new(Espn::for_replay())),
+        "alpaca" => return Ok(Box::new(Alpaca::for_replay(head)?)),
+        "generic" => return Ok(Box::new(Generic::for_replay(head)?)),
         _ => {}
     }
     if let Some(venue) = Venue::by_name(provider) {

@@ -1,8 +1,13 @@
 //! RFC 3339 instants as whole numbers.
 
-/// `2024-10-13T00:00:00.123456789Z` as Unix ms, cut off below; `None` if the text is anything else.
+const DAY_S: i64 = 86_400;
+
+/// `2024-10-13T00:00:00.123456789Z`, or with `+02:00` for the `Z`, as Unix ms, cut off below; `None` if the text is
+/// anything else or before 1970.
 pub fn utc_ms(text: &str) -> Option<i64> {
-    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let (date, rest) = text.split_once(['T', 't', ' '])?;
+    let zone = rest.find(['Z', 'z', '+', '-'])?;
+    let (time, offset_s) = (&rest[..zone], offset_s(&rest[zone..])?);
     let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
     let [year, month, day] = numbers(date, '-')?;
     let [hour, minute, second] = numbers(time, ':')?;
@@ -12,8 +17,34 @@ pub fn utc_ms(text: &str) -> Option<i64> {
         && hour < 24
         && minute < 60
         && second <= 60;
-    let seconds = (days_since_1970(year, month, day) * 24 + hour) * 3600 + minute * 60 + second;
+    let seconds = days_since_1970(year, month, day) * DAY_S + hour * 3600 + minute * 60 + second - offset_s;
     Some(seconds * 1000 + milliseconds(fraction)?).filter(|_| fits)
+}
+
+/// `2024-10-13` of a moment in Unix ms, UTC.
+pub fn utc_date(ms: i64) -> String {
+    let days = ms.div_euclid(DAY_S * 1000);
+    // Howard Hinnant's `civil_from_days`.
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// `Z`, `+02:00` or `-05:30` as seconds east of UTC.
+fn offset_s(zone: &str) -> Option<i64> {
+    if zone.eq_ignore_ascii_case("z") {
+        return Some(0);
+    }
+    let sign = if zone.starts_with('-') { -1 } else { 1 };
+    let [hours, minutes] = numbers(&zone[1..], ':')?;
+    (hours < 24 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
 }
 
 /// The digits after the point of a second.
@@ -57,6 +88,10 @@ mod tests {
             ("2024-02-29T23:59:59Z", Some(1_709_251_199_000)),
             ("2026-08-09T21:05:48.228568804Z", Some(1_786_309_548_228)),
             ("2026-08-09T21:05:38.5Z", Some(1_786_309_538_500)),
+            ("2024-10-13T02:00:00+02:00", Some(1_728_777_600_000)),
+            ("2024-10-12T18:30:00-05:30", Some(1_728_777_600_000)),
+            ("2024-10-13T02:00:00+0200", None),
+            ("2024-10-13T02:00:00+", None),
             ("2026-08-09T21:05:38.Z", None),
             ("2026-08-09T21:05:38.5x4Z", None),
             ("2024-10-13T00:00:00", None),
@@ -65,6 +100,18 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(utc_ms(text), ms, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn dates() {
+        for (ms, date) in [
+            (0, "1970-01-01"),
+            (1_709_251_199_999, "2024-02-29"),
+            (1_709_251_200_000, "2024-03-01"),
+            (1_786_309_548_228, "2026-08-09"),
+        ] {
+            assert_eq!(utc_date(ms), date);
         }
     }
 }

@@ -5,7 +5,9 @@ use super::dial::{Socket, dial};
 use super::link::ConnId;
 use super::now_ms;
 use super::revisit::Said;
+use crate::access::Access;
 use futures_util::{SinkExt, StreamExt};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -26,6 +28,8 @@ pub(super) struct Connection {
     pub id: ConnId,
     pub url: String,
     pub limits: Limits,
+    /// Puts secrets in at the last moment, so that nobody else sees them.
+    pub access: Arc<Access>,
     pub events: mpsc::Sender<Event>,
     /// Frames to send; its end closes the connection.
     pub sends: mpsc::Receiver<String>,
@@ -33,11 +37,12 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) async fn run(mut self) {
-        let (reason, stay_away_ms) = match dial(&self.url, &self.limits).await {
+        let (reason, stay_away_ms) = match dial(&self.url, &self.access, &self.limits).await {
             Ok(socket) => (self.serve(socket).await, None),
             Err(error) => (error.reason, error.stay_away_ms),
         };
         // A driver that is gone needs no news.
+        let reason = self.access.hide(&reason);
         let _ = self.events.send(Event::Gone { conn: self.id, at_ms: now_ms(), reason, stay_away_ms }).await;
     }
 
@@ -59,7 +64,7 @@ impl Connection {
                         close(socket).await;
                         return "closed by us".to_owned();
                     };
-                    if let Err(error) = socket.send(Message::text(text)).await {
+                    if let Err(error) = socket.send(Message::text(self.access.frame(&text))).await {
                         return error.to_string();
                     }
                 }

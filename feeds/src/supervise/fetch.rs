@@ -3,9 +3,12 @@
 use super::connection::Event;
 use super::revisit::{Revisits, Said};
 use super::{Hosts, Limits, now_ms};
+use crate::access::Access;
 use crate::adapter::{Fetch, Fetching};
+use reqwest::redirect;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -14,6 +17,7 @@ const REDIRECTS_MAX: usize = 5;
 
 pub(super) struct Fetcher {
     client: reqwest::Client,
+    access: Arc<Access>,
     fetching: Fetching,
     limits: Limits,
     hosts: Hosts,
@@ -28,19 +32,17 @@ pub(super) struct Fetcher {
 }
 
 impl Fetcher {
-    pub(super) fn new(fetching: Fetching, limits: &Limits, hosts: Hosts, events: mpsc::Sender<Event>) -> Fetcher {
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("fanwire/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::limited(REDIRECTS_MAX))
-            .timeout(Duration::from_millis(limits.fetch_timeout_ms))
-            .build()
-            .unwrap_or_else(|error| {
-                tracing::error!(%error, "HTTP client with our settings failed; using the default one");
-                reqwest::Client::new()
-            });
+    pub(super) fn new(
+        fetching: Fetching,
+        limits: &Limits,
+        access: Arc<Access>,
+        hosts: Hosts,
+        events: mpsc::Sender<Event>,
+    ) -> Fetcher {
+        let client = client(limits, access.is_open());
         let (limits, waiting, running) = (limits.clone(), BinaryHeap::new(), JoinSet::new());
         let (revisits, refused) = (Revisits::default(), Vec::new());
-        Fetcher { client, fetching, limits, hosts, events, revisits, waiting, asked: 0, refused, running }
+        Fetcher { client, access, fetching, limits, hosts, events, revisits, waiting, asked: 0, refused, running }
     }
 
     /// Queues a fetch, or refuses it if too many wait.
@@ -99,16 +101,20 @@ impl Fetcher {
     }
 
     fn start(&mut self, url: String) {
-        let mut request = self.client.get(&url);
+        let mut request = self.client.get(self.access.url(&url));
         for (name, value) in self.fetching.headers {
             request = request.header(*name, *value);
+        }
+        for (name, value) in self.access.headers() {
+            request = request.header(name, value);
         }
         if let Some(etag) = self.revisits.etag(&url) {
             request = request.header(reqwest::header::IF_NONE_MATCH, etag);
         }
         let (events, body_bytes_max) = (self.events.clone(), self.limits.body_bytes_max);
+        let access = self.access.clone();
         self.running.spawn(async move {
-            let (answer, said) = match answer_to(request, body_bytes_max).await {
+            let (answer, said) = match answer_to(request, &access, body_bytes_max).await {
                 Ok((status, body, said)) => (Ok((status, body)), said),
                 Err(reason) => (Err(reason), Said::default()),
             };
@@ -117,9 +123,32 @@ impl Fetcher {
     }
 }
 
-async fn answer_to(request: reqwest::RequestBuilder, bytes_max: usize) -> Result<(u16, Vec<u8>, Said), String> {
+/// Who sends no secret follows redirects anywhere; else only within the origin that the secret is for.
+fn client(limits: &Limits, is_open: bool) -> reqwest::Client {
+    let follow = redirect::Policy::custom(move |attempt| match attempt.previous() {
+        previous if previous.len() > REDIRECTS_MAX => attempt.error("too many redirects"),
+        [.., last] if !is_open && last.origin() != attempt.url().origin() => attempt.stop(),
+        _ => attempt.follow(),
+    });
+    reqwest::Client::builder()
+        .user_agent(concat!("fanwire/", env!("CARGO_PKG_VERSION")))
+        .redirect(follow)
+        .referer(false)
+        .timeout(Duration::from_millis(limits.fetch_timeout_ms))
+        .build()
+        .unwrap_or_else(|error| {
+            tracing::error!(%error, "HTTP client with our settings failed; using the default one");
+            reqwest::Client::new()
+        })
+}
+
+async fn answer_to(
+    request: reqwest::RequestBuilder,
+    access: &Access,
+    bytes_max: usize,
+) -> Result<(u16, Vec<u8>, Said), String> {
     // The URL is in the log line already.
-    let plain = |error: reqwest::Error| error.without_url().to_string();
+    let plain = |error: reqwest::Error| access.hide(&error.without_url().to_string());
     let mut answer = request.send().await.map_err(plain)?;
     let status = answer.status().as_u16();
     let said = Said::by(status, answer.headers());

@@ -23,7 +23,7 @@ const TOPICS_MAX: usize = 1_000_000;
 
 #[derive(Clone, Debug, clap::Args)]
 pub struct ReplayArgs {
-    /// binance, kraken, coinbase_advanced, bybit, okx, nhl, mlb, nba, espn …
+    /// binance, kraken, coinbase_advanced, bybit, okx, alpaca, nhl, mlb, nba, espn …
     #[arg(long)]
     provider: String,
     /// Recordings in the capture format, .zst or plain, played one after another; a .json or .json.zst may hold one body

@@ -97,7 +97,7 @@ fn validate(file: File) -> Result<Config, Vec<String>> {
         problems.extend(feed.validate().into_iter().map(|problem| format!("feed[{n}].{problem}")));
     }
     for (n, feed) in repeated_feeds(&feed) {
-        problems.push(format!("feed[{n}].provider: a second feed of {:?}; name all symbols in one", feed.provider()));
+        problems.push(repeated(n, feed));
     }
     for (n, league, owner) in leagues_told_twice(&feed) {
         problems.push(format!("feed[{n}]: the league {league:?} is told by {owner:?} already; leave it out of one"));
@@ -136,6 +136,13 @@ fn validate(file: File) -> Result<Config, Vec<String>> {
 fn repeated_feeds(feeds: &[Feed]) -> impl Iterator<Item = (usize, &Feed)> {
     let is_known = |n: usize, feed: &Feed| feeds[..n].iter().any(|other| other.provider() == feed.provider());
     feeds.iter().enumerate().filter(move |(n, feed)| is_known(*n, feed))
+}
+
+fn repeated(n: usize, feed: &Feed) -> String {
+    match feed {
+        Feed::Generic(config) => format!("feed[{n}].name: {:?} is the name of an earlier feed", config.name()),
+        _ => format!("feed[{n}].provider: a second feed of {:?}; name all symbols in one", feed.provider()),
+    }
 }
 
 fn address(key: &str, text: &str, problems: &mut Vec<String>) -> Option<SocketAddr> {
@@ -229,7 +236,7 @@ mod tests {
 
     #[test]
     fn the_shipped_files_are_good() {
-        for (name, feeds) in [("live.toml", 5), ("production.toml", 2)] {
+        for (name, feeds) in [("live.toml", 5), ("production.toml", 2), ("generic.toml", 2)] {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config").join(name);
             assert_eq!(load(&path).unwrap().feeds.len(), feeds, "{name}");
         }
@@ -239,6 +246,11 @@ mod tests {
         assert_eq!(
             parse(both, "test").unwrap_err().problems,
             ["feed[1]: the league \"nhl\" is told by \"nhl\" already; leave it out of one"]
+        );
+        let example = include_str!("../../../config/generic.toml").replace("\"cup\"", "\"acme\"");
+        assert_eq!(
+            parse(&example, "test").unwrap_err().problems,
+            ["feed[1].name: \"acme\" is the name of an earlier feed"]
         );
     }
 
