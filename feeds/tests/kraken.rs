@@ -186,8 +186,10 @@ fn pitfall_1_a_refused_subscription_is_named_and_counted() {
     bench.frame(0, r#"{"error":"Currency pair not supported ETH/USD","method":"subscribe","req_id":1,"success":false,"symbol":"ETH/USD"}"#);
     assert_eq!(bench.topics.stale.last().unwrap().0, "trade.kraken.ETH-USD");
     assert_eq!((bench.output.counts.refused, bench.output.counts.rejected), (2, 0));
+    bench.frame(0, r#"{"error":"Subscription Not Found","method":"unsubscribe","success":false,"symbol":"BTC/USD"}"#);
+    assert_eq!((bench.output.counts.refused, bench.topics.stale.len()), (2, 3), "that one is of no consequence");
     bench.frame(0, r#"{"method":"pong","time_in":"2023-09-25T09:05:00.123456Z"}"#);
-    assert_eq!(bench.output.counts.ignored, 0);
+    assert_eq!(bench.output.counts.ignored, 1, "the failed unsubscription");
 }
 
 #[test]

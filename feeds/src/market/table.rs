@@ -232,7 +232,9 @@ impl Market {
 
     /// The same where the venue says in words what it is about.
     pub(crate) fn refused_in(&self, link: LinkId, kind: Option<Kind>, text: &str, output: &mut Output) {
-        let named = self.on(link).find(|symbol| text.contains(&symbol.native));
+        // The longest: `BTC-USDC` names `BTC-USD` too.
+        let named =
+            self.on(link).filter(|symbol| text.contains(&symbol.native)).max_by_key(|symbol| symbol.native.len());
         self.refused(link, kind, named.map(|symbol| &*symbol.native), text, output);
     }
 

@@ -119,8 +119,11 @@ impl Bench {
     }
 }
 
-/// A book topic's state: price texts of bids and asks, best first, with their sizes.
-pub fn levels(topics: &Topics, topic: &str) -> (Vec<(Decimal, Decimal)>, Vec<(Decimal, Decimal)>) {
+/// Prices and sizes, best first.
+pub type Side = Vec<(Decimal, Decimal)>;
+
+/// A book topic's state: bids and asks.
+pub fn levels(topics: &Topics, topic: &str) -> (Side, Side) {
     let state = &topics.states[topic];
     let side = |name: &str| {
         let levels = state.get(name).unwrap().as_object().unwrap();

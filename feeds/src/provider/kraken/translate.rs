@@ -40,13 +40,14 @@ pub(super) fn translate(
 
 /// An answer to a request. Why it is looked at: a refused subscription leaves the socket open, and heart-beating.
 fn answer(link: LinkId, frame: &Frame<'_>, market: &mut Market, output: &mut Output) {
-    if frame.success == Some(false) {
+    let is_subscription = frame.method.as_deref() == Some("subscribe");
+    if frame.success == Some(false) && is_subscription {
         let reason = frame.error.as_deref().unwrap_or("no reason given");
         let kind = frame.req_id.and_then(requests::kind_of);
         return market.refused(link, kind, frame.symbol.as_deref(), reason, output);
     }
     match &frame.result {
-        Some(accepted) if accepted.channel == "book" && frame.method.as_deref() == Some("subscribe") => {
+        Some(accepted) if accepted.channel == "book" && is_subscription => {
             let id = accepted.symbol.as_deref().and_then(|symbol| market.find(link, symbol, output));
             if let (Some(id), Some(depth)) = (id, accepted.depth) {
                 market.symbol_mut(id).book.set_depth(depth);
