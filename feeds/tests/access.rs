@@ -1,12 +1,13 @@
 //! Keys go onto the wire and nowhere else: headers, URLs and frames of a generic feed on loopback.
 
+use feeds::model::Update;
 use feeds::registry::{FeedConfig, spawn};
 use feeds::supervise::{Hosts, Tap};
 use futures_util::StreamExt;
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 
 #[path = "support/mapping.rs"]
@@ -53,18 +54,24 @@ impl Tap for Seen {
     }
 }
 
-/// A running feed; it ends when this is dropped.
-fn start(source: &str) -> (Seen, watch::Sender<bool>) {
+/// A running feed; it ends when this is dropped, or when nobody takes its updates.
+struct Running {
+    seen: Seen,
+    _updates: mpsc::Receiver<Update>,
+    _stop: watch::Sender<bool>,
+}
+
+fn start(source: &str) -> Running {
     let feed: FeedConfig = mapping::feed(&format!(
         "headers = {{ \"X-Key\" = \"Bearer ${{{VARIABLE}}}\" }}\nlimits = {{ backoff_min_ms = 10 }}\n{source}\n\
          [[feed.message]]\ntopic = \"quote.x\"\nfields = {{ bid = \"/b\" }}\n"
     ));
     assert!(!format!("{feed:?}").contains(&secret()) && !serde_json::to_string(&feed).unwrap().contains(&secret()));
-    let (outlet, _) = outlet_to_updates("x");
-    let (stop, stopped) = watch::channel(false);
+    let (outlet, _updates) = outlet_to_updates("x");
+    let (_stop, stopped) = watch::channel(false);
     let seen = Seen::default();
     spawn(&feed, outlet, &Hosts::default(), stopped, Some(Box::new(seen.clone())));
-    (seen, stop)
+    Running { seen, _updates, _stop }
 }
 
 #[tokio::test]
@@ -72,7 +79,7 @@ fn start(source: &str) -> (Seen, watch::Sender<bool>) {
 async fn a_socket() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
-    let (seen, _stop) = start(&format!(
+    let feed = start(&format!(
         "[[feed.socket]]\nurl = \"ws://{addr}/v1?k=${{{VARIABLE}}}\"\nsubscribe = '{{\"key\":\"${{{VARIABLE}}}\"}}'"
     ));
     let (stream, _) = soon(listener.accept()).await.unwrap();
@@ -85,7 +92,7 @@ async fn a_socket() {
     let frame = soon(socket.next()).await.unwrap().unwrap().into_text().unwrap();
     assert_eq!(asked, (format!("/v1?k={}", escaped()), format!("Bearer {}", secret())));
     assert_eq!(frame.as_str(), format!(r#"{{"key":"{}"}}"#, secret()));
-    let seen = seen.text();
+    let seen = feed.seen.text();
     assert!(seen.contains(&format!("k=${{{VARIABLE}}}")) && seen.contains(r#"{"key":"#), "{seen}");
     assert!(!seen.contains(&secret()) && !seen.contains(&escaped()), "{seen}");
 }
@@ -115,6 +122,6 @@ async fn a_poll_and_no_redirect_to_strangers() {
     let head = answer(&listener, "200 OK\r\ncontent-length: 0").await;
     assert!(head.starts_with("get /a"), "{head}");
     assert!(futures_util::FutureExt::now_or_never(stranger.accept()).is_none());
-    let seen = seen.text();
+    let seen = feed.seen.text();
     assert!(seen.contains("307") && !seen.contains(&secret()) && !seen.contains(&escaped()), "{seen}");
 }
