@@ -145,7 +145,7 @@ impl FeedConfig {
             Family::Exchange(exchange, _) => exchange.provider(),
             Family::League(league, _) => league.name,
             Family::Espn(_) => "espn",
-            Family::Alpaca(config) => "alpaca",
+            Family::Alpaca(_) => "alpaca",
             Family::Generic(config) => config.name(),
         }
     }

@@ -2,15 +2,18 @@
 
 const DAY_S: i64 = 86_400;
 
-/// `2024-10-13T00:00:00.123456789Z`, or with `+02:00` for the `Z`, as Unix ms, cut off below; `None` if the text is
-/// anything else or before 1970.
+/// `2024-10-13T00:00:00.123456789Z`, or with `+02:00` for the `Z`, as Unix ms, cut off below; seconds may be left out.
+/// `None` if the text is anything else or before 1970.
 pub fn utc_ms(text: &str) -> Option<i64> {
     let (date, rest) = text.split_once(['T', 't', ' '])?;
     let zone = rest.find(['Z', 'z', '+', '-'])?;
     let (time, offset_s) = (&rest[..zone], offset_s(&rest[zone..])?);
     let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
     let [year, month, day] = numbers(date, '-')?;
-    let [hour, minute, second] = numbers(time, ':')?;
+    let [hour, minute, second] = match numbers(time, ':') {
+        None => numbers(time, ':').map(|[hour, minute]| [hour, minute, 0])?,
+        Some(time) => time,
+    };
     let fits = (1970..=9999).contains(&year)
         && (1..=12).contains(&month)
         && (1..=31).contains(&day)
@@ -90,6 +93,12 @@ mod tests {
             ("2026-08-09T21:05:38.5Z", Some(1_786_309_538_500)),
             ("2024-10-13T02:00:00+02:00", Some(1_728_777_600_000)),
             ("2024-10-12T18:30:00-05:30", Some(1_728_777_600_000)),
+            ("2024-10-13T00:00Z", Some(1_728_777_600_000)),
+            ("2024-10-13T02:00+02:00", Some(1_728_777_600_000)),
+            ("2024-10-13T00:00:-1Z", None),
+            ("2024-10-13T00:00:61Z", None),
+            ("2024-10-13T0é:00:00Z", None),
+            ("2024-10-13T00Z", None),
             ("2024-10-13T02:00:00+0200", None),
             ("2024-10-13T02:00:00+", None),
             ("2026-08-09T21:05:38.Z", None),

@@ -2,8 +2,8 @@
 
 use super::message::{self, GamePackage};
 use super::sport::Sport;
-use crate::model::{Key, Object};
-use crate::score::{GameBody, Play, clock, in_order};
+use crate::model::{Key, Object, utc_ms};
+use crate::score::{GameBody, Play, in_order};
 use serde_json::value::RawValue;
 use std::collections::BTreeSet;
 
@@ -53,6 +53,6 @@ fn normalised(play: &message::Play) -> Option<Play> {
             event.set(key, text);
         }
     }
-    let te = play.wallclock.as_deref().and_then(clock::utc_ms);
+    let te = play.wallclock.as_deref().and_then(utc_ms);
     Some(Play { id: play.id.as_str().into(), order: play.sequence_number.parse().ok()?, te, event })
 }

@@ -3,7 +3,7 @@
 use super::message::{Competition, Competitor, Event, Scoreboard, Situation, Status, plain, whole};
 use super::sport::Sport;
 use super::status;
-use crate::model::{Decimal, Object, Value};
+use crate::model::{Decimal, Object, Value, utc_ms};
 use crate::score::{Clock, Diamond, Game, Half, Period, Phase, Position, Side, SlateBody, clock};
 use serde_json::value::RawValue;
 
@@ -44,7 +44,7 @@ fn game(provider: &str, league: &str, sport: Sport, event: &Event<'_>) -> Option
         game_id: format!("{provider}:{}", event.id),
         league: league.to_owned(),
         season: event.season.as_ref().and_then(|season| season.year),
-        start_ms: event.date.as_deref().and_then(clock::utc_ms),
+        start_ms: event.date.as_deref().and_then(utc_ms),
         start_tbd: game.time_valid == Some(false),
         phase: reading.phase,
         is_final: reading.phase.is_result() && status.kind.completed.unwrap_or(true),

@@ -4,9 +4,9 @@ use super::LEAGUE;
 use super::document::Document;
 use super::message::{AtBat, Datetime, GameHead, Linescore, Schedule, Scheduled, Sides, Status, Team, Venue};
 use super::status;
-use crate::model::{Object, Value};
+use crate::model::{Object, Value, utc_ms};
 use crate::score::{
-    Diamond, Game, GameBody, Half, Period, Phase, Play, Position, Side, SlateBody, Told, Unread, clock, in_order,
+    Diamond, Game, GameBody, Half, Period, Phase, Play, Position, Side, SlateBody, Told, Unread, in_order,
     leader,
 };
 use serde::Deserialize;
@@ -108,7 +108,7 @@ impl Sheet {
             game_id: format!("{LEAGUE}:{}", self.pk),
             league: LEAGUE.into(),
             season: self.season.as_deref().and_then(|season| season.parse().ok()),
-            start_ms: self.start.as_deref().and_then(clock::utc_ms),
+            start_ms: self.start.as_deref().and_then(utc_ms),
             start_tbd: self.status.start_time_tbd,
             phase,
             is_final: status::is_final(phase, &self.status),
@@ -210,7 +210,7 @@ fn plays(document: &Document) -> (Vec<Play>, u64) {
 fn play(AtBat { about, result, count }: &AtBat, document: &Document) -> Play {
     let batting = if about.half_inning == "top" { "away" } else { "home" };
     let team: Option<Team> = document.read(&format!("/gameData/teams/{batting}"));
-    let ms = |time: &Option<String>| time.as_deref().and_then(clock::utc_ms);
+    let ms = |time: &Option<String>| time.as_deref().and_then(utc_ms);
     let mut event = Object::new()
         .with("period", about.inning)
         .with("half", about.half_inning.as_str())

@@ -1,5 +1,6 @@
 //! The league's times: ISO 8601 durations, and the local time of a file.
 
+use crate::model::utc_ms;
 use crate::score::clock;
 
 /// `PT04M37.00S` as ms; `None` for an empty text, as before the game, and for anything else.
@@ -22,7 +23,7 @@ pub(super) fn shown(ms: i64) -> String {
 
 /// `2020-12-22 23:23:42.771674` as ms, which only order files: the time zone is the league's.
 pub(super) fn written_ms(text: &str) -> Option<i64> {
-    clock::utc_ms(&format!("{}Z", text.replacen(' ', "T", 1)))
+    utc_ms(&format!("{text}Z"))
 }
 
 #[cfg(test)]

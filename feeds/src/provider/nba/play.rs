@@ -2,8 +2,8 @@
 
 use super::clock::{duration_ms, shown};
 use super::message::Action;
-use crate::model::Object;
-use crate::score::{Play, clock, in_order};
+use crate::model::{Object, utc_ms};
+use crate::score::{Play, in_order};
 use serde_json::value::RawValue;
 
 /// Also says how many could not be read.
@@ -17,7 +17,7 @@ pub(super) fn read(actions: &[&RawValue]) -> (Vec<Play>, u64) {
 
 /// `None` if the clock or the score is none.
 fn play(action: &Action) -> Option<Play> {
-    let instant = |text: &Option<String>| text.as_deref().and_then(clock::utc_ms);
+    let instant = |text: &Option<String>| text.as_deref().and_then(utc_ms);
     let period_type = if action.period_type == "OVERTIME" { "OT" } else { "REG" };
     let mut event = Object::new()
         .with("period", action.period)

@@ -2,7 +2,7 @@
 
 use super::message::{Actions, Game, GameFile, Identity, Meta, Scoreboard, Team};
 use super::{LEAGUE, clock, play, status};
-use crate::model::Value;
+use crate::model::{Value, utc_ms};
 use crate::score::{self, Clock, GameBody, Period, Phase, Position, Side, SlateBody, Told, leader};
 
 pub(super) fn slate(body: &[u8]) -> Result<SlateBody, serde_json::Error> {
@@ -56,7 +56,7 @@ fn told(game: &Game) -> Told {
         game_id: format!("{LEAGUE}:{}", game.game_id),
         league: LEAGUE.into(),
         season: None,
-        start_ms: game.game_time_utc.as_deref().and_then(score::clock::utc_ms),
+        start_ms: game.game_time_utc.as_deref().and_then(utc_ms),
         start_tbd: status::text(game) == "TBD",
         phase,
         is_final: phase == Phase::Final,

@@ -2,7 +2,7 @@
 
 use super::message::{self, Game, Period, Situation, Team};
 use super::{LEAGUE, phase, play};
-use crate::model::Object;
+use crate::model::{Object, utc_ms};
 use crate::score::{self, GameBody, Phase, Side, SlateBody, clock, leader};
 
 pub(super) fn slate(body: &[u8]) -> Result<SlateBody, serde_json::Error> {
@@ -41,7 +41,7 @@ fn read(game: &Game<'_>) -> score::Game {
         game_id: format!("{LEAGUE}:{}", game.id),
         league: LEAGUE.into(),
         season: game.season,
-        start_ms: game.start_time_utc.as_deref().and_then(clock::utc_ms),
+        start_ms: game.start_time_utc.as_deref().and_then(utc_ms),
         start_tbd: game.game_schedule_state.as_deref() == Some("TBD"),
         phase,
         is_final: phase == Phase::Final && game.game_state != "OVER",
