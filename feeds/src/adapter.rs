@@ -59,16 +59,6 @@ pub struct Fetch {
     pub delay_ms: u64,
 }
 
-/// How an adapter's fetches are made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Fetching {
-    /// Sent with every request: names and values.
-    pub headers: &'static [(&'static str, &'static str)],
-    /// The same addresses are asked for over and over: none before its last answer's `max-age` is over, and with the
-    /// answer's ETag, so that a 304 with an empty body may come back.
-    pub is_polling: bool,
-}
-
 /// What an adapter wants done. Reused from call to call: the caller drains it.
 #[derive(Debug, Default)]
 pub struct Output {
@@ -129,9 +119,10 @@ pub trait Adapter: Send {
         None
     }
 
-    /// How its fetches are made. Fixed for the life of the adapter.
-    fn fetching(&self) -> Fetching {
-        Fetching::default()
+    /// True if the same addresses are asked for over and over: none before its last answer's `max-age` is over, and with
+    /// the answer's ETag, so that a 304 with an empty body may come back. Fixed for the life of the adapter.
+    fn is_polling(&self) -> bool {
+        false
     }
 
     /// What the provider wants to see before it lets us in; its secrets stand as `${NAME}` in URLs and frames. Fixed for

@@ -174,7 +174,11 @@ fn older_files_are_dropped() {
 #[test]
 fn errors_and_pace() {
     let mut bench = live();
-    assert_eq!(bench.adapter.fetching().headers[0], ("referer", "https://www.nba.com/"), "else 403");
+    assert_eq!(
+        bench.adapter.access().headers().next(),
+        Some(("referer", "https://www.nba.com/".to_owned())),
+        "else 403"
+    );
     bench.handle(Input::Start);
     let delays = |bench: &mut Bench| bench.output.fetches.drain(..).map(|fetch| fetch.delay_ms).collect::<Vec<_>>();
     delays(&mut bench);

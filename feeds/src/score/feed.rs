@@ -2,7 +2,8 @@
 
 use super::league::{Context, League};
 use super::{Pace, Route, Source};
-use crate::adapter::{Adapter, Counts, Fetching, Input, Link, Output, Subscription};
+use crate::access::Access;
+use crate::adapter::{Adapter, Counts, Input, Link, Output, Subscription};
 use crate::model::Key;
 
 /// Most leagues of one provider; a recording that names more has its other bodies left out.
@@ -11,7 +12,7 @@ const LEAGUES_MAX: usize = 64;
 /// The adapter of one score provider.
 pub struct ScoreFeed<S> {
     provider: &'static str,
-    fetching: Fetching,
+    access: Access,
     leagues: Vec<League<S>>,
     subscriptions: Vec<Subscription>,
     counts: Counts,
@@ -22,8 +23,7 @@ pub struct ScoreFeed<S> {
 impl<S: Source> ScoreFeed<S> {
     pub fn live(provider: &'static str) -> ScoreFeed<S> {
         let (leagues, subscriptions, counts) = (Vec::new(), Vec::new(), Counts::default());
-        let fetching = Fetching { headers: &[], is_polling: true };
-        ScoreFeed { provider, fetching, leagues, subscriptions, counts, replay: None }
+        ScoreFeed { provider, access: Access::default(), leagues, subscriptions, counts, replay: None }
     }
 
     /// Takes recorded bodies by address, whatever the host, or by shape; games in any order; asks for nothing.
@@ -31,9 +31,9 @@ impl<S: Source> ScoreFeed<S> {
         ScoreFeed { replay: Some(pace), ..ScoreFeed::live(provider) }
     }
 
-    /// Sent with every request.
-    pub fn with_headers(mut self, headers: &'static [(&'static str, &'static str)]) -> ScoreFeed<S> {
-        self.fetching.headers = headers;
+    /// What the provider wants to see with every request.
+    pub fn with_access(mut self, access: Access) -> ScoreFeed<S> {
+        self.access = access;
         self
     }
 
@@ -127,8 +127,12 @@ impl<S: Source> Adapter for ScoreFeed<S> {
         &self.subscriptions
     }
 
-    fn fetching(&self) -> Fetching {
-        self.fetching
+    fn access(&self) -> Access {
+        self.access.clone()
+    }
+
+    fn is_polling(&self) -> bool {
+        true
     }
 
     fn handle(&mut self, input: Input<'_>, now_ms: i64, output: &mut Output) {

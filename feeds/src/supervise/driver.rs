@@ -84,7 +84,7 @@ impl Driver {
             counters: outlet.counters(),
             outlet,
             sockets: Sockets::new(adapter.links(), &limits, access.clone(), hosts.clone(), events.clone(), now_ms),
-            fetcher: Fetcher::new(adapter.fetching(), &limits, access, hosts, events),
+            fetcher: Fetcher::new(adapter.is_polling(), &limits, access, hosts, events),
             watchdog: Watchdog::default(),
             status: Status::default(),
             facts: Facts { links: adapter.links().len(), ..Facts::default() },

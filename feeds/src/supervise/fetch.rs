@@ -4,7 +4,7 @@ use super::connection::Event;
 use super::revisit::{Revisits, Said};
 use super::{Hosts, Limits, now_ms};
 use crate::access::Access;
-use crate::adapter::{Fetch, Fetching};
+use crate::adapter::Fetch;
 use reqwest::redirect;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -18,7 +18,7 @@ const REDIRECTS_MAX: usize = 5;
 pub(super) struct Fetcher {
     client: reqwest::Client,
     access: Arc<Access>,
-    fetching: Fetching,
+    is_polling: bool,
     limits: Limits,
     hosts: Hosts,
     events: mpsc::Sender<Event>,
@@ -33,7 +33,7 @@ pub(super) struct Fetcher {
 
 impl Fetcher {
     pub(super) fn new(
-        fetching: Fetching,
+        is_polling: bool,
         limits: &Limits,
         access: Arc<Access>,
         hosts: Hosts,
@@ -42,7 +42,7 @@ impl Fetcher {
         let client = client(limits, access.is_open());
         let (limits, waiting, running) = (limits.clone(), BinaryHeap::new(), JoinSet::new());
         let (revisits, refused) = (Revisits::default(), Vec::new());
-        Fetcher { client, access, fetching, limits, hosts, events, revisits, waiting, asked: 0, refused, running }
+        Fetcher { client, access, is_polling, limits, hosts, events, revisits, waiting, asked: 0, refused, running }
     }
 
     /// Queues a fetch, or refuses it if too many wait.
@@ -90,7 +90,7 @@ impl Fetcher {
             tracing::warn!(url, ms, "the provider asks us to stay away");
             self.hosts.close_fetches(url, now_ms + ms);
         }
-        if self.fetching.is_polling {
+        if self.is_polling {
             self.revisits.note(url, said, now_ms);
         }
     }
@@ -102,9 +102,6 @@ impl Fetcher {
 
     fn start(&mut self, url: String) {
         let mut request = self.client.get(self.access.url(&url));
-        for (name, value) in self.fetching.headers {
-            request = request.header(*name, *value);
-        }
         for (name, value) in self.access.headers() {
             request = request.header(name, value);
         }

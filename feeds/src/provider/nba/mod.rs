@@ -13,12 +13,14 @@ mod translate;
 
 pub use config::NbaConfig;
 
+use crate::access::Access;
 use crate::score::{GameBody, Route, ScoreFeed, SlateBody, Source, Unread};
 
 const LEAGUE: &str = "nba";
 const BASE_URL: &str = "https://cdn.nba.com";
-/// Without it the league answers 403.
-const HEADERS: &[(&str, &str)] = &[("referer", "https://www.nba.com/"), ("origin", "https://www.nba.com")];
+/// Without these headers the league answers 403.
+const REFERER: &str = "https://www.nba.com/";
+const ORIGIN: &str = "https://www.nba.com";
 
 /// The adapter.
 pub type Nba = ScoreFeed<LiveData>;
@@ -32,7 +34,8 @@ pub struct LiveData {
 impl Nba {
     pub fn new(config: &NbaConfig) -> Nba {
         let files = LiveData { base_url: config.base_url_or(BASE_URL) };
-        ScoreFeed::live(LEAGUE).with_headers(HEADERS).with_league(files, config.pace(), config.games())
+        let access = Access::default().with_header("referer", REFERER).with_header("origin", ORIGIN);
+        ScoreFeed::live(LEAGUE).with_access(access).with_league(files, config.pace(), config.games())
     }
 
     pub fn for_replay() -> Nba {
