@@ -244,7 +244,7 @@ fn errors_are_told_and_acted_upon() {
         bench.frame(0, &format!(r#"[{{"T":"error","code":{code},"msg":"sorry"}}]"#));
         assert_eq!(!bench.output.reconnects.is_empty(), reconnects, "{code}");
         assert_eq!(bench.output.refusal, told.then(|| format!("{code} sorry")));
-        assert_eq!(bench.output.counts.rejected, u64::from(told));
+        assert_eq!(bench.output.counts.refused, u64::from(told));
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 const BARS_MAX: usize = 16;
 
 /// A bar as a venue says it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Bar {
     pub open_ms: i64,
     pub open: Decimal,

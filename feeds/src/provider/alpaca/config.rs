@@ -1,6 +1,7 @@
 //! What may be configured about Alpaca, and what is wrong with it.
 
 use crate::access::{Access, Secret};
+use crate::market::check_url;
 use crate::registry::Problem;
 use crate::supervise::Limits;
 use serde::{Deserialize, Serialize};
@@ -97,12 +98,7 @@ impl AlpacaConfig {
         if self.kinds.is_empty() {
             problems.push(Problem::new("kinds", "nothing to subscribe to"));
         }
-        if !["ws://", "wss://"]
-            .iter()
-            .any(|scheme| self.ws_url.strip_prefix(scheme).is_some_and(|host| !host.is_empty()))
-        {
-            problems.push(Problem::new("ws_url", "must begin with ws:// or wss:// and a host"));
-        }
+        check_url("ws_url", Some(&self.ws_url), ["ws://", "wss://"], &mut problems);
         check_secret("key", &self.key, &mut problems);
         check_secret("secret", &self.secret, &mut problems);
         self.limits.check(&mut problems);

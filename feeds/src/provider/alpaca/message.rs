@@ -1,6 +1,7 @@
 //! Alpaca's messages, with the names of its documentation ("Real-time Stock Pricing Data"). Prices are bare JSON
 //! numbers, so they are read by `model`'s own scanner; every frame is an array of messages.
 
+use crate::market::Bar;
 use crate::model::{Decimal, JsonError, Object, Value, parse_value, utc_ms};
 
 /// One message of a frame, read where it says what it is.
@@ -78,17 +79,6 @@ pub(super) struct Quote {
     pub ask_size: Decimal,
 }
 
-#[derive(Debug, PartialEq)]
-pub(super) struct Bar {
-    pub open_ms: i64,
-    pub open: Decimal,
-    pub high: Decimal,
-    pub low: Decimal,
-    pub close: Decimal,
-    pub volume: Decimal,
-    pub trades: Option<Decimal>,
-}
-
 /// The items of a frame; else why it is none.
 pub(super) fn items(frame: &[u8]) -> Result<Vec<Value>, JsonError> {
     match parse_value(frame)? {
@@ -111,9 +101,9 @@ impl Message {
             "subscription" => return Some(Message::Control(Control::Subscription(Object::clone(fields.0)))),
             "t" => Data::Trade(fields.trade("i", "p", "s", "c")?),
             "q" => Data::Quote(fields.quote()?),
-            "b" => Data::Bar(fields.bar()?),
-            "u" => Data::UpdatedBar(fields.bar()?),
-            "d" => Data::DayBar(fields.bar()?),
+            "b" => Data::Bar(fields.bar(true)?),
+            "u" => Data::UpdatedBar(fields.bar(true)?),
+            "d" => Data::DayBar(fields.bar(false)?),
             "c" => Data::Correction { original: fields.id("oi")?, corrected: fields.trade("ci", "cp", "cs", "cc")? },
             "x" => Data::Cancel {
                 id: fields.id("i")?,
@@ -184,7 +174,7 @@ impl Fields<'_> {
         })
     }
 
-    fn bar(&self) -> Option<Bar> {
+    fn bar(&self, is_closed: bool) -> Option<Bar> {
         Some(Bar {
             open_ms: self.te()?,
             open: self.number("o")?,
@@ -192,7 +182,12 @@ impl Fields<'_> {
             low: self.number("l")?,
             close: self.number("c")?,
             volume: self.number("v")?,
-            trades: self.number("n"),
+            trades: self.number("n").and_then(whole),
+            is_closed,
         })
     }
+}
+
+fn whole(number: Decimal) -> Option<i64> {
+    (number.scale() == 0).then(|| i64::try_from(number.mantissa()).ok())?
 }

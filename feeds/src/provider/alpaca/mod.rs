@@ -4,7 +4,6 @@
 //! beside another. Keys are put in by `supervise` (see [`crate::access`]). Out go `trade`, `quote`, `bar.1m`, `bar.1d`
 //! and `instrument` `.alpaca.<symbol>`.
 
-mod bars;
 mod config;
 mod hours;
 mod message;
@@ -156,7 +155,7 @@ fn refused(link: LinkId, code: i64, message: &str, output: &mut Output) {
         return;
     }
     tracing::warn!(provider = "alpaca", code, message, "the provider refuses");
-    output.counts.rejected += 1;
+    output.counts.refused += 1;
     output.refusal = Some(format!("{code} {message}"));
     if session::remedy(code) == Remedy::Reconnect {
         output.reconnects.push(link);

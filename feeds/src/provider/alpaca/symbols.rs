@@ -1,7 +1,7 @@
 //! One symbol: its topics, and what must be remembered between its messages.
 
-use super::bars::Bars;
 use super::config::Kind;
+use crate::market::{Bars, Closing};
 use crate::model::{Object, Topic, TopicError};
 
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl Symbol {
             day: Topic::of(&["bar", "1d", "alpaca", native])?,
             instrument: topic("instrument")?,
         };
-        let (minutes, days) = (Bars::default(), Bars::default());
+        let (minutes, days) = (Bars::new(Closing::Said), Bars::new(Closing::ByNext));
         Ok(Symbol { topics, minutes, days, last_id: None, has_traded: false, is_interrupted: false })
     }
 

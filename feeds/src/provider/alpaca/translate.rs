@@ -16,11 +16,11 @@ pub(super) fn translate(symbol: &mut Symbol, te: Option<i64>, data: Data, rename
         Data::Trade(trade) => one_trade(symbol, te, trade, output),
         Data::Quote(quote) => patch(output, &symbol.topics.quote, te, quote_fields(&quote)),
         Data::Bar(bar) | Data::UpdatedBar(bar) => {
-            let fields = symbol.minutes.minute(&bar);
+            let fields = symbol.minutes.live(&bar, None);
             fields.into_iter().for_each(|fields| patch(output, &symbol.topics.minute, None, fields));
         }
         Data::DayBar(bar) => {
-            let fields = symbol.days.day(&bar);
+            let fields = symbol.days.live(&bar, None);
             fields.into_iter().for_each(|fields| patch(output, &symbol.topics.day, None, fields));
         }
         Data::Correction { original, corrected } => correction(symbol, te, original, &corrected, renamed, output),

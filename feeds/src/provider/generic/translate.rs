@@ -82,6 +82,7 @@ impl<'r> Run<'r> {
             return self.heartbeat();
         }
         if matches(&self.mapping.refusals) {
+            self.output.counts.refused += 1;
             return self.reject("the provider refused something: see refusal");
         }
         let mapping = self.mapping;

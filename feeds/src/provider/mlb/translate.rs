@@ -6,8 +6,7 @@ use super::message::{AtBat, Datetime, GameHead, Linescore, Schedule, Scheduled, 
 use super::status;
 use crate::model::{Object, Value, utc_ms};
 use crate::score::{
-    Diamond, Game, GameBody, Half, Period, Phase, Play, Position, Side, SlateBody, Told, Unread, in_order,
-    leader,
+    Diamond, Game, GameBody, Half, Period, Phase, Play, Position, Side, SlateBody, Told, Unread, in_order, leader,
 };
 use serde::Deserialize;
 
