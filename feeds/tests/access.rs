@@ -111,8 +111,7 @@ async fn a_poll_and_no_redirect_to_strangers() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let stranger = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (addr, other) = (listener.local_addr().unwrap(), stranger.local_addr().unwrap());
-    let (seen, _stop) =
-        start(&format!("[[feed.poll]]\nurl = \"http://{addr}/a?k=${{{VARIABLE}}}\"\ninterval_ms = 100"));
+    let feed = start(&format!("[[feed.poll]]\nurl = \"http://{addr}/a?k=${{{VARIABLE}}}\"\ninterval_ms = 100"));
     let head = answer(&listener, "307 X\r\ncontent-length: 0\r\nlocation: /b").await;
     assert!(head.starts_with(&format!("get /a?k={} ", escaped()).to_lowercase()), "{head}");
     assert!(head.contains(&format!("x-key: bearer {}\r\n", secret()).to_lowercase()), "{head}");

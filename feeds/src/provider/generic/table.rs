@@ -47,7 +47,9 @@ impl<'a> Table<'a> {
 
     /// The value as it stands there.
     pub(super) fn value(&mut self, key: &'static str) -> Option<&'a Value> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         self.entries.get(key)
     }
 
@@ -58,10 +60,8 @@ impl<'a> Table<'a> {
 
     /// A string that has to be there; `example` says what it looks like.
     pub(super) fn needed_text(&mut self, key: &'static str, example: &str) -> Option<&'a str> {
-        if !self.has(key) {
-            self.known.push(key);
+        if self.value(key).is_none() {
             self.problem(key, format!("is missing; {example}"));
-            return None;
         }
         self.text(key)
     }

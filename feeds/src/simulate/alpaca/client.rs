@@ -16,6 +16,8 @@ pub(super) struct Client<'a> {
     socket: WebSocketStream<TcpStream>,
     clients: &'a Clients,
     standing: Standing,
+    /// Until when it has to be authenticated.
+    deadline: Instant,
 }
 
 /// The connection is over.
@@ -23,7 +25,8 @@ struct End;
 
 impl<'a> Client<'a> {
     pub(super) fn new(socket: WebSocketStream<TcpStream>, clients: &'a Clients) -> Client<'a> {
-        Client { socket, clients, standing: Standing::default() }
+        let deadline = Instant::now() + clients.account.authentication;
+        Client { socket, clients, standing: Standing::default(), deadline }
     }
 
     pub(super) async fn run(mut self, mut ticks: broadcast::Receiver<Arc<Vec<Tick>>>, mut cuts: watch::Receiver<u64>) {
@@ -39,7 +42,7 @@ impl<'a> Client<'a> {
         cuts: &mut watch::Receiver<u64>,
     ) -> Result<(), End> {
         self.send(connected()).await?;
-        let deadline = Instant::now() + self.clients.account.authentication;
+        let deadline = self.deadline;
         loop {
             tokio::select! {
                 message = self.socket.next() => self.take(message.and_then(Result::ok).ok_or(End)?).await?,
@@ -57,6 +60,9 @@ impl<'a> Client<'a> {
     async fn take(&mut self, message: Message) -> Result<(), End> {
         let Message::Text(text) = message else { return Ok(()) };
         let was_authenticated = self.standing.is_authenticated;
+        if !was_authenticated && Instant::now() >= self.deadline {
+            return self.say(timed_out()).await;
+        }
         let others = self.clients.authenticated.load(Ordering::Relaxed) - usize::from(was_authenticated);
         let answer = self.standing.answer(text.as_str(), &self.clients.account, others);
         if self.standing.is_authenticated && !was_authenticated {
