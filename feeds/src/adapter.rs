@@ -4,6 +4,7 @@
 //! back-off, fetching and watching and hands the bytes in; `replay` hands in the same bytes from a recording. Time is
 //! an argument. So one `translate` serves live, replay, test and fuzz alike.
 
+use crate::access::Access;
 use crate::model::{Topic, Update};
 
 /// Which of the adapter's connections: its index in [`Adapter::links`].
@@ -75,6 +76,9 @@ pub struct Output {
     pub wake_at_ms: Option<i64>,
     /// Books (or games) that are out of sync now and wait for a snapshot: shown as `resyncing`.
     pub out_of_sync: usize,
+    /// What the provider refuses us at the moment, for people: shown in `feed.<provider>`. `None`: nothing. It stays until
+    /// the adapter takes it back.
+    pub refusal: Option<String>,
     pub counts: Counts,
 }
 
@@ -89,6 +93,8 @@ pub struct Counts {
     pub resyncs: u64,
     pub checksum_ok: u64,
     pub checksum_failed: u64,
+    /// Subscriptions and requests that the provider refused.
+    pub refused: u64,
     /// Frames or values that could not be read.
     pub rejected: u64,
     /// Messages of a type that this adapter does not know; providers add new ones at will.
@@ -111,6 +117,18 @@ pub trait Adapter: Send {
     fn link_of(&self, subscription: usize) -> Option<LinkId> {
         let _ = subscription;
         None
+    }
+
+    /// True if the same addresses are asked for over and over: none before its last answer's `max-age` is over, and with
+    /// the answer's ETag, so that a 304 with an empty body may come back. Fixed for the life of the adapter.
+    fn is_polling(&self) -> bool {
+        false
+    }
+
+    /// What the provider wants to see before it lets us in; its secrets stand as `${NAME}` in URLs and frames. Fixed for
+    /// the life of the adapter.
+    fn access(&self) -> Access {
+        Access::default()
     }
 
     /// Takes one input and says what follows. `now_ms`: Unix ms, the time the input was read.

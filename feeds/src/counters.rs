@@ -22,6 +22,7 @@ pub struct FeedCounters {
     pub resyncs: AtomicU64,
     pub checksum_ok: AtomicU64,
     pub checksum_failed: AtomicU64,
+    pub refused: AtomicU64,
     pub rejected: AtomicU64,
     pub ignored: AtomicU64,
     /// Gauge: sockets open now.
@@ -45,6 +46,7 @@ impl FeedCounters {
         self.resyncs.store(counts.resyncs, Relaxed);
         self.checksum_ok.store(counts.checksum_ok, Relaxed);
         self.checksum_failed.store(counts.checksum_failed, Relaxed);
+        self.refused.store(counts.refused, Relaxed);
         self.rejected.store(counts.rejected, Relaxed);
         self.ignored.store(counts.ignored, Relaxed);
     }

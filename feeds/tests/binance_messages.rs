@@ -285,12 +285,12 @@ fn control_frames() {
     assert_eq!((bench.output.counts.rejected, bench.output.counts.ignored), (0, 0));
     bench.frame(0, r#"{"error":{"code":2,"msg":"Invalid request"},"id":2}"#);
     bench.frame(0, r#"{"code":3,"msg":"Invalid JSON"}"#);
-    assert_eq!(bench.output.counts.rejected, 2);
+    assert_eq!((bench.output.counts.refused, bench.output.counts.rejected), (2, 0));
     bench.frame(0, r#"{"e":"weather","E":1}"#);
     bench.frame(0, &data("btcusdt@weather", r#"{"e":"weather"}"#));
     bench.frame(0, &data("xrpusdt@trade", "{}"));
     bench.frame(0, "[]");
-    assert_eq!((bench.output.counts.rejected, bench.output.counts.ignored), (2, 4));
+    assert_eq!((bench.output.counts.rejected, bench.output.counts.ignored), (0, 4));
     assert!(bench.output.replacements.is_empty());
     bench.frame(0, r#"{"e":"serverShutdown","E":1}"#);
     bench.frame(0, &data("!serverShutdown", r#"{"e":"serverShutdown","E":1}"#));

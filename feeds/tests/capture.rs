@@ -57,3 +57,19 @@ fn zstd_with_a_long_window() {
     std::fs::remove_file(&path).unwrap();
     assert!(matches!(Reader::open(&path), Err(CaptureError::Io(_))));
 }
+
+#[test]
+fn a_file_of_one_body_is_a_capture_of_one_entry() {
+    let body = "{\n  \"games\": []\n}\n";
+    for (text, entries) in [(body, 1), (PLAIN, 6), ("", 1)] {
+        let path = std::env::temp_dir().join(format!("fanwire-body-{}-{entries}.json", std::process::id()));
+        std::fs::write(&path, text).unwrap();
+        let read: Vec<Entry> = Reader::open(&path).unwrap().map(Result::unwrap).collect();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(read.len(), entries, "what is called a body may be a capture");
+        if entries == 1 {
+            let url = path.to_string_lossy().into_owned();
+            assert_eq!(read[0].record, Record::Http { url, status: 200, data: text.as_bytes().to_vec() });
+        }
+    }
+}

@@ -4,6 +4,7 @@
 use feeds::adapter::{Adapter, Fetch, Input, Output};
 use feeds::model::{Change, Object, Update, Value, merge};
 use feeds::provider::nhl::{Nhl, NhlConfig};
+use feeds::score::GameId;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -30,7 +31,7 @@ impl Watched {
     }
 
     fn live(config: NhlConfig) -> Watched {
-        Watched::of(Nhl::new(config))
+        Watched::of(Nhl::new(&config))
     }
 
     fn of(nhl: Nhl) -> Watched {
@@ -242,7 +243,7 @@ fn errors_are_counted_or_skipped_and_polling_goes_on() {
 
 #[test]
 fn a_game_is_polled_while_it_is_on_and_once_more_after_the_end() {
-    let mut watched = Watched::live(NhlConfig { games: vec![2030020007], ..NhlConfig::default() });
+    let mut watched = Watched::live(NhlConfig { games: vec![GameId::Number(2030020007)], ..NhlConfig::default() });
     assert_eq!(watched.handle(Input::Start).fetches, [fetch(SLATE, 0), fetch(GAME, 0)]);
     assert_eq!(watched.game("live.json").fetches, [fetch(GAME, 10_000)]);
     assert_eq!(watched.nhl.subscriptions()[1].silence_ms, Some(40_000));
@@ -323,11 +324,19 @@ fn games_roll_off_the_slate_and_end() {
 #[test]
 fn configuration() {
     let config: NhlConfig = toml("live_interval_ms = 1000\ngames = [2030020007]").unwrap();
-    assert_eq!(config, NhlConfig { live_interval_ms: 1_000, games: vec![2030020007], ..NhlConfig::default() });
+    assert_eq!(
+        config,
+        NhlConfig { live_interval_ms: 1_000, games: vec![GameId::Number(2030020007)], ..NhlConfig::default() }
+    );
     assert!(toml("live_interval = 1000").is_err(), "unknown keys are refused");
     assert!(NhlConfig::default().validate().is_empty());
-    let bad = NhlConfig { base_url: "nhle.com/".into(), idle_interval_ms: 0, games: vec![-1], ..NhlConfig::default() };
-    let keys: Vec<&str> = bad.validate().into_iter().map(|(key, _)| key).collect();
+    let bad = NhlConfig {
+        base_url: "nhle.com/".into(),
+        idle_interval_ms: 0,
+        games: vec![GameId::Number(-1)],
+        ..NhlConfig::default()
+    };
+    let keys: Vec<String> = bad.validate().into_iter().map(|problem| problem.key).collect();
     assert_eq!(keys, ["base_url", "games", "idle_interval_ms"]);
 }
 

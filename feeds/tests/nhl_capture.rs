@@ -4,6 +4,7 @@ mod support;
 
 use feeds::capture::{Head, Reader, Speed, replay};
 use feeds::registry::for_replay;
+use support::games::played;
 use support::{Topics, recording};
 
 #[test]
@@ -20,4 +21,19 @@ fn derived_polls_replay() {
         "{}",
         topics.state("score.nhl.2024020033")
     );
+}
+
+#[test]
+fn single_bodies_are_known_by_their_shape() {
+    for (name, topic, phase) in [
+        ("nhl/2024020087_play-by-play.json.zst", "score.nhl.2024020087", "final"),
+        ("nhl/2024020266_1_pregame_play-by-play.json.zst", "score.nhl.2024020266", "scheduled"),
+        ("nhl/score-now-20231217-1st-period-intermission-example.json.zst", "slate.nhl", "break"),
+    ] {
+        let Some(path) = recording(name) else { return };
+        let (topics, counts) = played("nhl", &path);
+        assert_eq!((counts.frames, counts.rejected), (1, 0), "{name}");
+        let state = topics.state(topic);
+        assert!(state.contains(&format!("\"phase\":\"{phase}\"")), "{name}: {state}");
+    }
 }

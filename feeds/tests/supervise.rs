@@ -340,13 +340,15 @@ async fn a_book_is_synced_over_http_in_spite_of_refusals_and_redirects() {
     socket.send(&diff(100, 101)).await;
     feed.state("resyncing").await;
     let book = |update: &Update| match &update.change {
-        Change::State(state) | Change::Reset(state) if update.topic.head() == "book" => Some(state.to_string()),
+        Change::State(said) | Change::Reset(said) | Change::Patch(said) if update.topic.head() == "book" => {
+            Some(said.to_string())
+        }
         _ => None,
     };
     assert_eq!(feed.next(book).await, r#"{"asks":{"11":1},"bids":{"10":1,"9":101}}"#);
     feed.state("live").await;
     socket.send(&diff(102, 102)).await;
-    assert_eq!(feed.next(book).await, r#"{"asks":{"11":1},"bids":{"10":1,"9":102}}"#);
+    assert_eq!(feed.next(book).await, r#"{"bids":{"9":102}}"#, "only what changed");
     assert!(feed.counters.fetch_failures.load(Relaxed) >= 1);
     feed.stop().await;
 }

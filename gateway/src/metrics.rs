@@ -182,6 +182,11 @@ fn ingest(writer: &mut Writer<'_>, sources: &Sources) -> fmt::Result {
     writer.counters("feed_gaps", "Breaks found in a provider's sequence", &rows(|c| read(&c.gaps)))?;
     writer.counters("feed_resyncs", "Books or games brought back into sync", &rows(|c| read(&c.resyncs)))?;
     writer.counters("feed_rejected", "Frames or values that could not be read", &rows(|c| read(&c.rejected)))?;
+    writer.counters(
+        "feed_refused",
+        "Subscriptions and requests that a provider refused",
+        &rows(|c| read(&c.refused)),
+    )?;
     writer.counters("feed_ignored", "Messages of types that mean nothing here", &rows(|c| read(&c.ignored)))?;
     writer.counters(
         "feed_dropped",

@@ -47,6 +47,7 @@ impl Speed {
 
 /// Plays `entries` and hands every batch of updates to `on_updates` with the recorded time. Returns what the adapter
 /// counted. Sends and unknown types are skipped; a connection that is no link of the adapter is skipped with its frames.
+/// In a recording that names no connection at all, every frame is the first link's.
 pub fn replay(
     adapter: &mut dyn Adapter,
     entries: impl IntoIterator<Item = Result<Entry, CaptureError>>,
@@ -94,6 +95,9 @@ impl Player<'_> {
             Record::Connect { conn, addr } => self.connect(conn, &addr, at_ms, on_updates),
             Record::Close { conn } => self.close(&conn, at_ms, on_updates),
             Record::Recv { conn, mut data } => {
+                if let Some(link) = self.conns.open_unsaid(&conn, self.adapter.links()) {
+                    self.handle(Input::Opened(link), at_ms, on_updates);
+                }
                 if let Some(link) = self.conns.link(&conn) {
                     self.handle(Input::Frame(link, &mut data), at_ms, on_updates);
                 }

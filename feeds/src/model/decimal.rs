@@ -129,6 +129,26 @@ impl Decimal {
         }
     }
 
+    /// The text as it was written, trailing zeros and all, provided that it had no exponent, sign or needless zero in
+    /// front: what venues' checksums are made of.
+    pub fn write_as_written(self, out: &mut Vec<u8>) {
+        let mut buffer = itoa::Buffer::new();
+        let (digits, scale) = (buffer.format(self.mantissa().unsigned_abs()), usize::from(self.scale));
+        if self.mantissa() < 0 {
+            out.push(b'-');
+        }
+        // The zeros that the mantissa lacks: one stands before the point.
+        let zeros = (scale + 1).saturating_sub(digits.len());
+        let whole = digits.len() + zeros - scale;
+        let text = std::iter::repeat_n(b'0', zeros).chain(digits.bytes());
+        for (at, digit) in text.enumerate() {
+            if at == whole {
+                out.push(b'.');
+            }
+            out.push(digit);
+        }
+    }
+
     /// Same value, least scale: the form in which equal values have equal fields.
     pub fn normalized(self) -> Decimal {
         let (mut mantissa, mut scale) = (self.mantissa(), self.scale);
@@ -226,6 +246,9 @@ impl PartialOrd for Decimal {
 
 impl Ord for Decimal {
     fn cmp(&self, other: &Decimal) -> Ordering {
+        if self.scale == other.scale {
+            return self.mantissa().cmp(&other.mantissa());
+        }
         let scale = self.scale.max(other.scale);
         match (self.rescaled(scale), other.rescaled(scale)) {
             (Some(a), Some(b)) => a.cmp(&b),
@@ -309,6 +332,15 @@ mod tests {
         assert!(number("-2") < number("-1.5"));
         assert!(number("10") > number("9.99999"));
         assert_eq!(number("0.50930100").scale(), 8, "the scale stays as written");
+    }
+
+    #[test]
+    fn as_written() {
+        for token in ["0", "0.00", "0.50930100", "65083.70", "100", "0.0286", "-1.50", "30244", "74198.19125726"] {
+            let mut text = Vec::new();
+            token.parse::<Decimal>().unwrap().write_as_written(&mut text);
+            assert_eq!(String::from_utf8(text).unwrap(), token);
+        }
     }
 
     proptest! {

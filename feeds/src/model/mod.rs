@@ -5,14 +5,18 @@
 
 mod decimal;
 mod json;
+mod number;
 mod patch;
+mod time;
 mod topic;
 mod update;
 mod value;
 
-pub use decimal::{Decimal, DecimalError};
+pub use decimal::{Decimal, DecimalError, SCALE_MAX};
 pub use json::{JsonError, parse_object, parse_value, write_text};
+pub use number::{BareNumber, Number, blank_is_absent};
 pub use patch::{compose, diff, merge};
+pub use time::{utc_date, utc_ms};
 pub use topic::{Pattern, Topic, TopicError, token};
 pub use update::{Batch, Change, Update};
 pub use value::{Key, Object, Value};

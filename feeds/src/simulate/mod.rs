@@ -1,9 +1,10 @@
 //! Simulated providers: they speak the providers' own wire formats over loopback, so the demo and the tests use the
 //! real adapters with no network.
 //!
-//! Each is a pure, seeded model ([`binance::Market`], [`nhl::Evening`]) to which time is an argument, and a thin server
+//! Each is a pure, seeded model ([`alpaca::Market`], [`binance::Market`], [`nhl::Evening`]) to which time is an argument, and a thin server
 //! over it. Absent: anything a provider's adapter uses; what an adapter reads was not written by its own code.
 
+pub mod alpaca;
 pub mod binance;
 mod http;
 pub mod nhl;

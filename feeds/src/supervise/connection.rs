@@ -4,7 +4,10 @@ use super::Limits;
 use super::dial::{Socket, dial};
 use super::link::ConnId;
 use super::now_ms;
+use super::revisit::Said;
+use crate::access::Access;
 use futures_util::{SinkExt, StreamExt};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -18,13 +21,15 @@ pub(super) enum Event {
     Opened { conn: ConnId, at_ms: i64 },
     Frame { conn: ConnId, at_ms: i64, bytes: Vec<u8> },
     Gone { conn: ConnId, at_ms: i64, reason: String, stay_away_ms: Option<i64> },
-    Fetched { url: String, at_ms: i64, answer: Result<(u16, Vec<u8>), String>, stay_away_ms: Option<i64> },
+    Fetched { url: String, at_ms: i64, answer: Result<(u16, Vec<u8>), String>, said: Said },
 }
 
 pub(super) struct Connection {
     pub id: ConnId,
     pub url: String,
     pub limits: Limits,
+    /// Puts secrets in at the last moment, so that nobody else sees them.
+    pub access: Arc<Access>,
     pub events: mpsc::Sender<Event>,
     /// Frames to send; its end closes the connection.
     pub sends: mpsc::Receiver<String>,
@@ -32,11 +37,12 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) async fn run(mut self) {
-        let (reason, stay_away_ms) = match dial(&self.url, &self.limits).await {
+        let (reason, stay_away_ms) = match dial(&self.url, &self.access, &self.limits).await {
             Ok(socket) => (self.serve(socket).await, None),
             Err(error) => (error.reason, error.stay_away_ms),
         };
         // A driver that is gone needs no news.
+        let reason = self.access.hide(&reason);
         let _ = self.events.send(Event::Gone { conn: self.id, at_ms: now_ms(), reason, stay_away_ms }).await;
     }
 
@@ -58,7 +64,7 @@ impl Connection {
                         close(socket).await;
                         return "closed by us".to_owned();
                     };
-                    if let Err(error) = socket.send(Message::text(text)).await {
+                    if let Err(error) = socket.send(Message::text(self.access.frame(&text))).await {
                         return error.to_string();
                     }
                 }

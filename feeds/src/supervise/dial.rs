@@ -1,9 +1,11 @@
 //! One WebSocket handshake: DNS, TCP, TLS, upgrade.
 
 use super::Limits;
+use crate::access::Access;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::{Error, http, protocol::WebSocketConfig};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, handshake::client::Request, http, protocol::WebSocketConfig};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -16,11 +18,11 @@ pub(super) struct DialError {
     pub stay_away_ms: Option<i64>,
 }
 
-pub(super) async fn dial(url: &str, limits: &Limits) -> Result<Socket, DialError> {
+pub(super) async fn dial(url: &str, access: &Access, limits: &Limits) -> Result<Socket, DialError> {
     let config = WebSocketConfig::default()
         .max_message_size(Some(limits.frame_bytes_max))
         .max_frame_size(Some(limits.frame_bytes_max));
-    let dialled = connect_async_with_config(url, Some(config), true);
+    let dialled = async { connect_async_with_config(request(url, access)?, Some(config), true).await };
     match tokio::time::timeout(Duration::from_millis(limits.dial_timeout_ms), dialled).await {
         Ok(Ok((socket, _))) => Ok(socket),
         Ok(Err(Error::Http(answer))) => Err(DialError {
@@ -30,6 +32,15 @@ pub(super) async fn dial(url: &str, limits: &Limits) -> Result<Socket, DialError
         Ok(Err(error)) => Err(DialError { reason: error.to_string(), stay_away_ms: None }),
         Err(_) => Err(DialError { reason: "dial timed out".to_owned(), stay_away_ms: None }),
     }
+}
+
+fn request(url: &str, access: &Access) -> Result<Request, Error> {
+    let mut request = access.url(url).into_client_request()?;
+    for (name, value) in access.headers() {
+        let name = http::HeaderName::try_from(name).map_err(http::Error::from)?;
+        request.headers_mut().insert(name, http::HeaderValue::try_from(value).map_err(http::Error::from)?);
+    }
+    Ok(request)
 }
 
 /// How long an HTTP answer tells us to stay away, in ms; `None` if it does not. 418 is Binance's ban.

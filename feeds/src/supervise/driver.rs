@@ -78,13 +78,13 @@ impl Driver {
         events: mpsc::Sender<Event>,
         tap: Option<Box<dyn Tap>>,
     ) -> Driver {
-        let now_ms = now_ms();
+        let (now_ms, access) = (now_ms(), Arc::new(adapter.access()));
         Driver {
             output: Output::default(),
             counters: outlet.counters(),
             outlet,
-            sockets: Sockets::new(adapter.links(), &limits, hosts.clone(), events.clone(), now_ms),
-            fetcher: Fetcher::new(&limits, hosts, events),
+            sockets: Sockets::new(adapter.links(), &limits, access.clone(), hosts.clone(), events.clone(), now_ms),
+            fetcher: Fetcher::new(adapter.is_polling(), &limits, access, hosts, events),
             watchdog: Watchdog::default(),
             status: Status::default(),
             facts: Facts { links: adapter.links().len(), ..Facts::default() },
@@ -177,6 +177,7 @@ impl Driver {
             self.sockets.replace(link);
         }
         self.facts.out_of_sync = self.output.out_of_sync;
+        self.facts.refusal = self.output.refusal.clone().unwrap_or_default();
         self.counters.take_counts(&self.output.counts);
     }
 

@@ -5,6 +5,10 @@ use super::driver::Driver;
 use super::link::{ConnId, Loss};
 use crate::adapter::{Input, LinkId};
 use crate::counters::add;
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+/// Frames and bodies of at least this size are read apart: they take milliseconds.
+const LARGE_BYTES: usize = 256 << 10;
 
 impl Driver {
     pub(super) fn take(&mut self, event: Event) {
@@ -12,11 +16,8 @@ impl Driver {
             Event::Opened { conn, at_ms } => self.opened(conn, at_ms),
             Event::Gone { conn, at_ms, reason, stay_away_ms } => self.gone(conn, at_ms, reason, stay_away_ms),
             Event::Frame { conn, at_ms, mut bytes } => self.frame(conn, at_ms, &mut bytes),
-            Event::Fetched { url, at_ms, answer, stay_away_ms } => {
-                if let Some(ms) = stay_away_ms {
-                    tracing::warn!(url, ms, "the provider asks us to stay away");
-                    self.fetcher.stay_away(&url, at_ms + ms);
-                }
+            Event::Fetched { url, at_ms, answer, said } => {
+                self.fetcher.heed(&url, &said, at_ms);
                 self.fetched(&url, answer, at_ms);
             }
         }
@@ -83,7 +84,7 @@ impl Driver {
             }
         }
         self.rejects.sample(bytes);
-        self.handle(Input::Frame(link, bytes), at_ms);
+        apart(bytes.len(), || self.handle(Input::Frame(link, bytes), at_ms));
         self.rejects.observe(self.output.counts.rejected);
     }
 
@@ -101,8 +102,12 @@ impl Driver {
                     tap.fetched(url, status, &body, at_ms);
                 }
                 self.rejects.sample(&body);
-                self.handle(Input::Fetched { url, status, body: &mut body }, at_ms);
+                let rejected = self.output.counts.rejected;
+                apart(body.len(), || self.handle(Input::Fetched { url, status, body: &mut body }, at_ms));
                 self.rejects.observe(self.output.counts.rejected);
+                if self.output.counts.rejected > rejected {
+                    self.fetcher.forget(url);
+                }
             }
             Err(_) => self.handle(Input::FetchFailed { url }, at_ms),
         }
@@ -121,4 +126,11 @@ impl Driver {
             self.facts.last_error = reason;
         }
     }
+}
+
+/// Reads what is large so that the other tasks of this thread, which are other feeds and the sockets, go on meanwhile
+/// on another thread.
+fn apart(bytes: usize, read: impl FnOnce()) {
+    let is_shared = || Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
+    if bytes >= LARGE_BYTES && is_shared() { tokio::task::block_in_place(read) } else { read() }
 }

@@ -18,6 +18,7 @@ mod events;
 mod fetch;
 mod losses;
 mod rejects;
+mod revisit;
 mod sockets;
 
 pub use backoff::Backoff;

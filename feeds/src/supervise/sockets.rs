@@ -3,8 +3,10 @@
 use super::connection::{Connection, Event, SENDS_MAX};
 use super::link::{ConnId, LinkState, Loss};
 use super::{Backoff, Hosts, Limits};
+use crate::access::Access;
 use crate::adapter::{Link, LinkId};
 use std::collections::HashMap;
+use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -13,6 +15,7 @@ pub(super) struct Sockets {
     conns: HashMap<ConnId, Conn>,
     next_id: ConnId,
     limits: Limits,
+    access: Arc<Access>,
     hosts: Hosts,
     events: mpsc::Sender<Event>,
     /// Dropping it ends every task.
@@ -27,7 +30,14 @@ struct Conn {
 }
 
 impl Sockets {
-    pub(super) fn new(links: &[Link], limits: &Limits, hosts: Hosts, events: mpsc::Sender<Event>, now_ms: i64) -> Self {
+    pub(super) fn new(
+        links: &[Link],
+        limits: &Limits,
+        access: Arc<Access>,
+        hosts: Hosts,
+        events: mpsc::Sender<Event>,
+        now_ms: i64,
+    ) -> Sockets {
         let state = |link: &Link| {
             let backoff = Backoff::new(limits.backoff_min_ms, limits.backoff_max_ms, limits.stable_ms);
             (link.clone(), LinkState::new(link.lifetime_ms, backoff, now_ms))
@@ -37,6 +47,7 @@ impl Sockets {
             conns: HashMap::new(),
             next_id: 0,
             limits: limits.clone(),
+            access,
             hosts,
             events,
             tasks: JoinSet::new(),
@@ -91,8 +102,9 @@ impl Sockets {
         state.dialling(id);
         let (sends, to_send) = mpsc::channel(SENDS_MAX);
         let (url, limits, events) = (url.clone(), self.limits.clone(), self.events.clone());
+        let access = self.access.clone();
         self.conns.insert(id, Conn { link, is_open: false, sends: Some(sends) });
-        self.tasks.spawn(Connection { id, url, limits, events, sends: to_send }.run());
+        self.tasks.spawn(Connection { id, url, limits, access, events, sends: to_send }.run());
     }
 
     pub(super) fn opened(&mut self, id: ConnId, now_ms: i64) -> Option<LinkId> {

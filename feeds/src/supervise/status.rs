@@ -50,6 +50,8 @@ pub struct Facts {
     pub out_of_sync: usize,
     /// Why the last connection or fetch failed; empty if none did.
     pub last_error: String,
+    /// What the provider refuses; empty if nothing.
+    pub refusal: String,
 }
 
 /// Dials or fetches that may fail in a row before a feed that has no connection counts as down.
@@ -70,23 +72,28 @@ impl Facts {
             FeedState::Connecting
         } else if self.out_of_sync > 0 {
             FeedState::Resyncing
-        } else if self.links_open < self.links || self.subscriptions_stale > 0 || self.has_fetch_trouble() {
+        } else if self.has_trouble() {
             FeedState::Degraded
         } else {
             FeedState::Live
         }
     }
 
-    fn has_fetch_trouble(&self) -> bool {
-        self.links == 0 && self.fetches_failed > 0
+    fn has_trouble(&self) -> bool {
+        let has_fetch_trouble = self.links == 0 && self.fetches_failed > 0;
+        self.links_open < self.links || self.subscriptions_stale > 0 || has_fetch_trouble || !self.refusal.is_empty()
     }
 
     /// One line for people; empty while all is well.
     fn reason(&self, state: FeedState) -> String {
-        let Facts { links, links_open, subscriptions, subscriptions_stale, out_of_sync, last_error, .. } = self;
+        let Facts { links, links_open, subscriptions, subscriptions_stale, out_of_sync, last_error, refusal, .. } =
+            self;
         match state {
             FeedState::Live | FeedState::Connecting => String::new(),
             FeedState::Resyncing => format!("{out_of_sync} out of sync"),
+            FeedState::Degraded | FeedState::Down | FeedState::Stale if !refusal.is_empty() => {
+                format!("the provider refuses: {refusal}")
+            }
             FeedState::Stale => "all subscriptions are silent".to_owned(),
             FeedState::Degraded if links_open < links => {
                 format!("{links_open} of {links} connections open: {last_error}")
@@ -159,6 +166,7 @@ mod tests {
             (Facts { links: 0, links_open: 0, fetches_failed: 1, ..live() }, FeedState::Degraded),
             (Facts { links: 0, links_open: 0, fetches_failed: 3, ..live() }, FeedState::Down),
             (Facts { fetches_failed: 3, ..live() }, FeedState::Live),
+            (Facts { refusal: "405".into(), ..live() }, FeedState::Degraded),
         ] {
             assert_eq!(facts.state(), state, "{facts:?}");
         }

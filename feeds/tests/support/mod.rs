@@ -1,11 +1,14 @@
 //! What the tests of this crate share: where recordings are, and the state of topics as a reader would hold it.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+pub mod games;
+
 use feeds::adapter::{Adapter, Input, Output};
-use feeds::model::{Batch, Change, Object, Update, merge};
+use feeds::capture::{Entry, Reader, Record};
+use feeds::model::{Batch, Change, Decimal, Object, Update, merge};
 use feeds::outlet::Outlet;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 
 /// A recording; `None`, said aloud, where there are none.
@@ -114,6 +117,69 @@ impl Bench {
     pub fn fetches(&mut self) -> Vec<String> {
         std::mem::take(&mut self.output.fetches).into_iter().map(|fetch| fetch.url).collect()
     }
+}
+
+/// Prices and sizes, best first.
+pub type Side = Vec<(Decimal, Decimal)>;
+
+/// A book topic's state: bids and asks.
+pub fn levels(topics: &Topics, topic: &str) -> (Side, Side) {
+    let state = &topics.states[topic];
+    let side = |name: &str| {
+        let levels = state.get(name).unwrap().as_object().unwrap();
+        let pairs = levels.iter().map(|(price, size)| (price.parse().unwrap(), size.as_number().unwrap()));
+        let mut pairs: Vec<(Decimal, Decimal)> = pairs.collect();
+        pairs.sort();
+        pairs
+    };
+    (side("bids").into_iter().rev().collect(), side("asks"))
+}
+
+/// The lines of a zstd file.
+pub fn zstd_lines(path: &Path) -> Vec<String> {
+    let bytes = zstd::stream::decode_all(std::fs::File::open(path).unwrap()).unwrap();
+    String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// The text frames of a capture.
+pub fn frames(path: &Path) -> Vec<String> {
+    let text = |entry: Entry| match entry.record {
+        Record::Recv { data, .. } => Some(String::from_utf8(data).unwrap()),
+        _ => None,
+    };
+    Reader::open(path).unwrap().filter_map(|entry| text(entry.unwrap())).collect()
+}
+
+/// EXACT: every number in a string, and every bare one of these fields, leaves as the text it came as. How many there
+/// were.
+pub fn exact<'a>(frames: impl IntoIterator<Item = &'a str>, bare_fields: &[&str]) -> usize {
+    let starts: Vec<String> = bare_fields.iter().map(|field| format!("\"{field}\":")).collect();
+    let mut seen = 0;
+    for frame in frames {
+        let quoted = frame.split('"').skip(1).step_by(2);
+        let bare = starts.iter().flat_map(|start| {
+            let ends = |rest: &str| rest.find([',', '}', ']']).unwrap_or(rest.len());
+            frame
+                .match_indices(&**start)
+                .map(move |(at, _)| &frame[at + start.len()..])
+                .map(move |rest| &rest[..ends(rest)])
+        });
+        for token in quoted.chain(bare).filter(|token| is_number(token)) {
+            assert_exact(token);
+            seen += 1;
+        }
+    }
+    seen
+}
+
+fn is_number(token: &str) -> bool {
+    token.matches('.').count() == 1 && token.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+}
+
+fn assert_exact(token: &str) {
+    let mut text = Vec::new();
+    token.parse::<Decimal>().unwrap().write_as_written(&mut text);
+    assert_eq!(std::str::from_utf8(&text).unwrap(), token);
 }
 
 /// What must happen soon: the test fails if it does not.

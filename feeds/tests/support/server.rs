@@ -87,14 +87,18 @@ pub type Reply = (&'static str, String);
 
 /// Answers every GET with what `answer` makes of its path.
 pub async fn http_server(mut answer: impl FnMut(&str) -> Reply + Send + 'static) -> SocketAddr {
+    http_server_of_heads(move |head| answer(head.split(' ').nth(1).unwrap_or_default())).await
+}
+
+/// The same, of the whole head.
+pub async fn http_server_of_heads(mut answer: impl FnMut(&str) -> Reply + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut head = Vec::new();
             while !head.ends_with(b"\r\n\r\n") && stream.read_buf(&mut head).await.is_ok_and(|read| read > 0) {}
-            let head = String::from_utf8_lossy(&head).into_owned();
-            let (lines, body) = answer(head.split(' ').nth(1).unwrap_or_default());
+            let (lines, body) = answer(&String::from_utf8_lossy(&head));
             let text = format!("HTTP/1.1 {lines}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
             let _ = stream.write_all(text.as_bytes()).await;
         }

@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod map_test;
 mod record;
 mod replay;
 mod serve;
@@ -24,6 +25,8 @@ pub enum Command {
     Record(record::RecordArgs),
     /// Says everything that is wrong with a configuration file.
     Check(check::CheckArgs),
+    /// Shows what a sample of messages becomes under a generic feed's mapping.
+    MapTest(map_test::MapTestArgs),
 }
 
 /// What goes over what the configuration says.
@@ -62,6 +65,7 @@ pub fn run(command: Command) -> anyhow::Result<()> {
         Command::Replay(args) => replay::run(&args),
         Command::Record(args) => record::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::MapTest(args) => map_test::run(&args),
     }
 }
 

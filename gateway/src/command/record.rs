@@ -1,7 +1,7 @@
 //! `fanwire record`: writes what a provider sends, in the capture format that `replay` reads.
 
 use super::{runtime, signalled};
-use crate::config::Feed;
+use crate::config::{self, Feed};
 use anyhow::{Context, bail};
 use feeds::capture::Recorder;
 use feeds::outlet::Outlet;
@@ -15,9 +15,15 @@ const BATCHES_MAX: usize = 1_024;
 
 #[derive(Debug, clap::Args)]
 pub struct RecordArgs {
-    /// binance, binance_us, binance_futures, nhl …
-    #[arg(long)]
-    provider: String,
+    /// binance, kraken, coinbase_advanced, bybit, okx, alpaca, nhl, mlb, nba, espn …
+    #[arg(long, required_unless_present = "config")]
+    provider: Option<String>,
+    /// Records a feed of a configuration (TOML) as it stands there
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["provider", "symbols", "settings"])]
+    config: Option<PathBuf>,
+    /// The name of that feed, if there are several: its provider, or of a generic one its own
+    #[arg(long, value_name = "NAME", requires = "config")]
+    feed: Option<String>,
     /// Canonical symbols, as BTC-USDT; of providers that have symbols
     #[arg(long, value_delimiter = ',')]
     symbols: Vec<String>,
@@ -37,7 +43,10 @@ pub fn run(args: &RecordArgs) -> anyhow::Result<()> {
 }
 
 fn feed_of(args: &RecordArgs) -> anyhow::Result<Feed> {
-    let mut text = format!("provider = {:?}\n", args.provider);
+    if let Some(path) = &args.config {
+        return named(config::load(path)?.feeds, args.feed.as_deref());
+    }
+    let mut text = format!("provider = {:?}\n", args.provider.as_deref().unwrap_or_default());
     if !args.symbols.is_empty() {
         text.push_str(&format!("symbols = {:?}\n", args.symbols));
     }
@@ -48,6 +57,16 @@ fn feed_of(args: &RecordArgs) -> anyhow::Result<Feed> {
         bail!("the feed's configuration: {}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
     }
     Ok(feed)
+}
+
+fn named(feeds: Vec<Feed>, name: Option<&str>) -> anyhow::Result<Feed> {
+    let names = feeds.iter().map(Feed::provider).collect::<Vec<_>>().join(", ");
+    let mut named = feeds.into_iter().filter(|feed| name.is_none_or(|name| feed.provider() == name));
+    match (named.next(), named.next()) {
+        (Some(feed), None) => Ok(feed),
+        (None, _) => bail!("there is no such feed; there are: {names}"),
+        _ => bail!("name one of the feeds with --feed: {names}"),
+    }
 }
 
 async fn record(args: &RecordArgs) -> anyhow::Result<()> {

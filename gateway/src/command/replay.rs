@@ -23,10 +23,10 @@ const TOPICS_MAX: usize = 1_000_000;
 
 #[derive(Clone, Debug, clap::Args)]
 pub struct ReplayArgs {
-    /// binance, binance_us, binance_futures, nhl …
+    /// binance, kraken, coinbase_advanced, bybit, okx, alpaca, nhl, mlb, nba, espn …
     #[arg(long)]
     provider: String,
-    /// Recordings in the capture format, .zst or plain, played one after another
+    /// Recordings in the capture format, .zst or plain, played one after another; a .json or .json.zst may hold one body
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// How many times as fast as it was recorded, or max

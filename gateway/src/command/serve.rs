@@ -54,21 +54,21 @@ pub(super) async fn serve(
 
 /// A feed ends with the gateway. One that breaks before is a fault of ours: STALE-TOLD, its topics are marked and its
 /// state says `down`.
-fn watch(provider: &'static str, feed: tokio::task::JoinHandle<()>, app: &App) {
-    let (store, ingest) = (Arc::clone(&app.store), app.ingest.clone());
+fn watch(provider: &str, feed: tokio::task::JoinHandle<()>, app: &App) {
+    let (provider, store, ingest) = (provider.to_owned(), Arc::clone(&app.store), app.ingest.clone());
     tokio::spawn(async move {
         if let Err(error) = feed.await
             && error.is_panic()
         {
             tracing::error!(provider, %error, "the feed broke; its topics are no longer updated, and marked stale");
-            let batch = obituary(provider, &store);
+            let batch = obituary(&provider, &store);
             // On a thread that may wait: this must not be lost because ingest is full.
             let _ = tokio::task::spawn_blocking(move || ingest.send(batch)).await;
         }
     });
 }
 
-fn obituary(provider: &'static str, store: &Store) -> Batch {
+fn obituary(provider: &str, store: &Store) -> Batch {
     let of_provider = |snapshot: &Arc<Snapshot>| snapshot.name.split('.').any(|token| token == provider);
     let topics = store.all().filter(of_provider).filter_map(|snapshot| Topic::new(&snapshot.name).ok());
     let mut updates: Vec<Update> = topics.map(|topic| Update::new(topic, None, Change::Stale(true))).collect();

@@ -14,6 +14,7 @@ use crate::store::Kind;
 use crate::transport::http::Origins;
 use crate::transport::publish::PublishSettings;
 use feeds::model::Pattern;
+use feeds::registry::leagues_told_twice;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -96,7 +97,10 @@ fn validate(file: File) -> Result<Config, Vec<String>> {
         problems.extend(feed.validate().into_iter().map(|problem| format!("feed[{n}].{problem}")));
     }
     for (n, feed) in repeated_feeds(&feed) {
-        problems.push(format!("feed[{n}].provider: a second feed of {:?}; name all symbols in one", feed.provider()));
+        problems.push(repeated(n, feed));
+    }
+    for (n, league, owner) in leagues_told_twice(&feed) {
+        problems.push(format!("feed[{n}]: the league {league:?} is told by {owner:?} already; leave it out of one"));
     }
     let (Some(listen), Some(admin), true) = (listen, admin, problems.is_empty()) else { return Err(problems) };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -132,6 +136,13 @@ fn validate(file: File) -> Result<Config, Vec<String>> {
 fn repeated_feeds(feeds: &[Feed]) -> impl Iterator<Item = (usize, &Feed)> {
     let is_known = |n: usize, feed: &Feed| feeds[..n].iter().any(|other| other.provider() == feed.provider());
     feeds.iter().enumerate().filter(move |(n, feed)| is_known(*n, feed))
+}
+
+fn repeated(n: usize, feed: &Feed) -> String {
+    match feed {
+        Feed::Generic(config) => format!("feed[{n}].name: {:?} is the name of an earlier feed", config.name()),
+        _ => format!("feed[{n}].provider: a second feed of {:?}; name all symbols in one", feed.provider()),
+    }
 }
 
 fn address(key: &str, text: &str, problems: &mut Vec<String>) -> Option<SocketAddr> {
@@ -225,12 +236,22 @@ mod tests {
 
     #[test]
     fn the_shipped_files_are_good() {
-        for name in ["live.toml", "production.toml"] {
+        for (name, feeds) in [("live.toml", 5), ("production.toml", 2), ("generic.toml", 2)] {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config").join(name);
-            assert_eq!(load(&path).unwrap().feeds.len(), 2, "{name}");
+            assert_eq!(load(&path).unwrap().feeds.len(), feeds, "{name}");
         }
         let twice = "[[feed]]\nprovider = \"nhl\"\n[[feed]]\nprovider = \"nhl\"\n";
         assert!(parse(twice, "test").unwrap_err().problems[0].starts_with("feed[1].provider"));
+        let both = "[[feed]]\nprovider = \"nhl\"\n[[feed]]\nprovider = \"espn\"\nleagues = [\"hockey/nhl\"]\n";
+        assert_eq!(
+            parse(both, "test").unwrap_err().problems,
+            ["feed[1]: the league \"nhl\" is told by \"nhl\" already; leave it out of one"]
+        );
+        let example = include_str!("../../../config/generic.toml").replace("\"cup\"", "\"acme\"");
+        assert_eq!(
+            parse(&example, "test").unwrap_err().problems,
+            ["feed[1].name: \"acme\" is the name of an earlier feed"]
+        );
     }
 
     #[test]

@@ -32,10 +32,9 @@ use tokio::time::Instant;
 /// Soonest return that a drain asks of a client, and the time over which it spreads them, ms.
 pub(super) const RETURN_MS_MIN: u64 = 500;
 const RETURN_MS_SPREAD: u64 = 10_000;
-/// Readiness events taken at a time.
-const EVENTS_MAX: usize = 1_024;
-/// Times that events are taken before the subscribers have their turn.
-const EVENT_ROUNDS_MAX: usize = 4;
+/// Readiness events taken before the subscribers have their turn. Few: each may be the end of a connection, and when
+/// thousands end at once the others are not to wait for all of them (loadtest, storm).
+const EVENTS_MAX: usize = 64;
 
 #[derive(Debug)]
 pub struct ShardSettings {
@@ -249,25 +248,24 @@ fn take_events(
     unread: &mut Vec<ConnKey>,
 ) -> io::Result<bool> {
     let now_ms = steady_ms();
-    for _ in 0..EVENT_ROUNDS_MAX {
-        match poll.poll(events, Some(Duration::ZERO)) {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
+    let found = match poll.poll(events, Some(Duration::ZERO)) {
+        Ok(()) => events.iter().count(),
+        // To be asked again.
+        Err(error) if error.kind() == ErrorKind::Interrupted => EVENTS_MAX,
+        Err(error) => return Err(error),
+    };
+    let mut core = shard.core();
+    for event in events.iter() {
+        let key = ConnKey(event.token().0);
+        if event.is_writable() {
+            core.writable(key);
         }
-        if events.is_empty() {
-            return Ok(true);
+        if (event.is_readable() || event.is_error()) && !shard.read(&mut core, key, buffer, now_ms) {
+            unread.push(key);
         }
-        let mut core = shard.core();
-        for event in events.iter() {
-            let key = ConnKey(event.token().0);
-            if event.is_writable() {
-                core.writable(key);
-            }
-            if (event.is_readable() || event.is_error()) && !shard.read(&mut core, key, buffer, now_ms) {
-                unread.push(key);
-            }
-        }
+    }
+    if found < EVENTS_MAX {
+        return Ok(true);
     }
     // The rest has its turn after the subscribers had theirs.
     shard.kick.notify_one();

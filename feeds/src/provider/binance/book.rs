@@ -2,8 +2,8 @@
 //!
 //! Pure. The caller fetches when [`Outcome`] says so and publishes the [`Levels`] when it says so.
 
-use super::levels::Levels;
 use super::message::{Depth, Diff};
+use crate::book::Levels;
 use std::collections::VecDeque;
 
 /// Changes kept while a snapshot is on its way; 100 s of them.

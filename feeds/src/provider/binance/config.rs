@@ -1,8 +1,7 @@
 //! What may be configured about a Binance venue, and what is wrong with it.
 
 use super::Venue;
-use super::streams::StreamKind;
-use crate::capture::Head;
+use crate::market::{self, Kind, Silence, check_symbols, check_url};
 use crate::registry::Problem;
 use crate::supervise::Limits;
 use serde::{Deserialize, Serialize};
@@ -36,32 +35,6 @@ pub struct BinanceConfig {
     pub silence: Silence,
     /// Limits of connections and fetches.
     pub limits: Limits,
-}
-
-/// Silence of one stream, in ms, after which its topics are stale. 0: any silence is normal.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Silence {
-    /// Default: 0, for many symbols trade rarely.
-    pub trade_ms: u64,
-    /// Default: 60000.
-    pub quote_ms: u64,
-    /// Default: 30000 (on a quiet symbol 10.5 s were seen).
-    pub book_ms: u64,
-    /// Default: 180000.
-    pub bar_ms: u64,
-    /// Default: 60000.
-    pub ticker_ms: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    Trade,
-    Quote,
-    Book,
-    Bar,
-    Ticker,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -110,31 +83,11 @@ impl Default for BinanceConfig {
     }
 }
 
-impl Default for Silence {
-    fn default() -> Silence {
-        Silence { trade_ms: 0, quote_ms: 60_000, book_ms: 30_000, bar_ms: 180_000, ticker_ms: 60_000 }
-    }
-}
-
-impl Silence {
-    /// `None`: any silence is normal.
-    pub(super) fn of(&self, kind: StreamKind) -> Option<u64> {
-        let ms = match kind {
-            StreamKind::Trade | StreamKind::AggTrade => self.trade_ms,
-            StreamKind::BookTicker => self.quote_ms,
-            StreamKind::TopBook | StreamKind::DiffBook => self.book_ms,
-            StreamKind::Kline => self.bar_ms,
-            StreamKind::Ticker => self.ticker_ms,
-        };
-        (ms > 0).then_some(ms)
-    }
-}
-
 impl BinanceConfig {
     /// Everything that is wrong, at once; keys are relative to the feed.
     pub fn validate(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        self.check_symbols(&mut problems);
+        check_symbols(&self.symbols, |symbol| native(symbol).is_some(), &mut problems);
         if self.kinds.is_empty() {
             problems.push(Problem::new("kinds", "nothing to subscribe to"));
         }
@@ -150,19 +103,6 @@ impl BinanceConfig {
         }
         self.limits.check(&mut problems);
         problems
-    }
-
-    fn check_symbols(&self, problems: &mut Vec<Problem>) {
-        if self.symbols.is_empty() {
-            problems.push(Problem::new("symbols", "at least one symbol is needed"));
-        }
-        for (index, symbol) in self.symbols.iter().enumerate() {
-            if native(symbol).is_none() {
-                problems.push(Problem::new(format!("symbols[{index}]"), format!("'{symbol}' is not BASE-QUOTE")));
-            } else if self.symbols[..index].contains(symbol) {
-                problems.push(Problem::new(format!("symbols[{index}]"), format!("'{symbol}' stands there twice")));
-            }
-        }
     }
 
     /// With an idle time-out that the venue's pings can keep a socket from.
@@ -186,26 +126,6 @@ impl BinanceConfig {
 /// The venue's symbol, `BTCUSDT`, for a canonical one, `BTC-USDT`; `None` if it is not `BASE-QUOTE`. Used once per
 /// configured symbol; afterwards the tables built from it are asked.
 pub(super) fn native(canonical: &str) -> Option<String> {
-    let (base, quote) = canonical.split_once('-')?;
-    let is_asset = |text: &str| {
-        !text.is_empty() && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
-    };
-    (is_asset(base) && is_asset(quote)).then(|| format!("{base}{quote}"))
-}
-
-/// The configuration in the header of a capture that we recorded; `None` for another program's.
-pub(super) fn recorded(head: &Head) -> Option<BinanceConfig> {
-    let mut config: serde_json::Map<String, serde_json::Value> = serde_json::from_str(head.config.as_deref()?).ok()?;
-    config.remove("provider");
-    serde_json::from_value(config.into()).ok()
-}
-
-fn check_url(key: &str, url: Option<&str>, schemes: [&str; 2], problems: &mut Vec<Problem>) {
-    let Some(url) = url else { return };
-    let rest = schemes.iter().find_map(|scheme| url.strip_prefix(scheme));
-    if rest.is_none_or(|rest| rest.is_empty() || rest.starts_with('/')) {
-        problems.push(Problem::new(key, format!("must begin with {} or {} and a host", schemes[0], schemes[1])));
-    } else if url.contains(['?', '#', ' ']) {
-        problems.push(Problem::new(key, "must be a base without query"));
-    }
+    let (base, quote) = market::pair(canonical)?;
+    Some(format!("{base}{quote}"))
 }

@@ -20,7 +20,7 @@ impl Binance {
                 reply = %String::from_utf8_lossy(&bytes[..bytes.len().min(200)]),
                 "a request was refused"
             );
-            output.counts.rejected += 1;
+            output.counts.refused += 1;
         } else if control.event.as_deref() == Some("serverShutdown") {
             output.replacements.push(link);
         } else if control.id.is_none() || control.event.is_some() {

@@ -4,10 +4,9 @@ use super::message::{Depth, ExchangeInfo, KlineRow};
 use super::rest::Endpoint;
 use super::{Binance, instruments};
 use crate::adapter::{Fetch, Output};
+use crate::market::{RETRY_MAX_MS, retry_ms};
 use crate::model::{Change, Update};
 
-/// A fetch that brings nothing is tried again after 2, 4, 8 … s, at most this.
-const RETRY_MAX_MS: u64 = 60_000;
 /// Bars are given up after this many fetches in a row that brought nothing.
 const BAR_FAILURES_MAX: u32 = 6;
 
@@ -57,7 +56,7 @@ impl Binance {
         symbol.bar_failures = 0;
         for KlineRow { mut kline, close_ms } in rows {
             kline.is_closed = close_ms < now_ms;
-            if let Some(patch) = symbol.bars.backfill(&kline) {
+            if let Some(patch) = symbol.bars.backfill(&kline.bar()) {
                 output.updates.push(Update::new(symbol.topics.bar.clone(), None, Change::Patch(patch)));
             }
         }
@@ -125,8 +124,4 @@ fn read<T: serde::de::DeserializeOwned>(answer: Answer<'_>, output: &mut Output)
     let read = serde_json::from_slice(body);
     output.counts.rejected += u64::from(read.is_err());
     read.ok()
-}
-
-fn retry_ms(failures: u32) -> u64 {
-    1_000u64.checked_shl(failures).unwrap_or(RETRY_MAX_MS).min(RETRY_MAX_MS)
 }

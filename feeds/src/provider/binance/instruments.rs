@@ -2,13 +2,8 @@
 
 use super::Venue;
 use super::message::{ExchangeInfo, SymbolInfo};
+use crate::market;
 use crate::model::{Decimal, Object};
-
-/// Quote assets that a recorded symbol without an instrument table is tried for, longer ones first.
-const KNOWN_QUOTES: [&str; 16] = [
-    "FDUSD", "USDT", "USDC", "BUSD", "TUSD", "BIDR", "BTC", "ETH", "BNB", "EUR", "GBP", "AUD", "TRY", "BRL", "USD",
-    "DAI",
-];
 
 /// Reads an exchangeInfo body.
 pub(super) fn parse(body: &[u8]) -> Result<ExchangeInfo<'_>, serde_json::Error> {
@@ -67,9 +62,5 @@ pub(super) fn canonical(native: &str, tables: &[ExchangeInfo<'_>]) -> String {
     if let Some(info) = listed {
         return format!("{}-{}", info.base_asset, info.quote_asset);
     }
-    let by_ending = KNOWN_QUOTES.iter().find_map(|quote| {
-        let base = native.strip_suffix(quote).filter(|base| !base.is_empty())?;
-        Some(format!("{base}-{quote}"))
-    });
-    by_ending.unwrap_or_else(|| native.to_owned())
+    market::by_ending(native).unwrap_or_else(|| native.to_owned())
 }

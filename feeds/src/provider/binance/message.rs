@@ -1,72 +1,12 @@
 //! Binance's wire structs, with the names of its documentation. Strings are borrowed from the frame; numbers come as
 //! strings and are read from their bytes, never through a float.
 
-use crate::model::Decimal;
+use crate::book::Level;
+use crate::market::Bar;
+use crate::model::Number;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
-
-/// A decimal in a string (`"0.00100000"`) or a whole number. A bare fraction is refused: a parser made a float of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Number(pub Decimal);
-
-impl<'de> Deserialize<'de> for Number {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Number, D::Error> {
-        deserializer.deserialize_any(NumberVisitor)
-    }
-}
-
-struct NumberVisitor;
-
-impl Visitor<'_> for NumberVisitor {
-    type Value = Number;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a decimal number in a string")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Number, E> {
-        Decimal::parse(text.as_bytes()).map(Number).map_err(E::custom)
-    }
-
-    fn visit_i64<E: Error>(self, whole: i64) -> Result<Number, E> {
-        Ok(Number(whole.into()))
-    }
-
-    fn visit_u64<E: Error>(self, whole: u64) -> Result<Number, E> {
-        i64::try_from(whole).map(|whole| Number(whole.into())).map_err(E::custom)
-    }
-}
-
-/// `["price","size", …]`; a size of zero removes the level.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Level {
-    pub price: Decimal,
-    pub size: Decimal,
-}
-
-impl<'de> Deserialize<'de> for Level {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Level, D::Error> {
-        deserializer.deserialize_seq(LevelVisitor)
-    }
-}
-
-struct LevelVisitor;
-
-impl<'de> Visitor<'de> for LevelVisitor {
-    type Value = Level;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[price, size]")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Level, A::Error> {
-        let level = Level { price: element::<Number, A>(&mut items)?.0, size: element::<Number, A>(&mut items)?.0 };
-        // Old snapshots have an empty array as a third item.
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(level)
-    }
-}
 
 fn element<'de, T: Deserialize<'de>, A: SeqAccess<'de>>(items: &mut A) -> Result<T, A::Error> {
     items.next_element()?.ok_or_else(|| A::Error::custom("too few items"))
@@ -194,6 +134,21 @@ pub(super) struct Kline {
     pub trades: i64,
     #[serde(rename = "x")]
     pub is_closed: bool,
+}
+
+impl Kline {
+    pub fn bar(&self) -> Bar {
+        Bar {
+            open_ms: self.open_ms,
+            open: self.open.0,
+            high: self.high.0,
+            low: self.low.0,
+            close: self.close.0,
+            volume: self.volume.0,
+            trades: Some(self.trades),
+            is_closed: self.is_closed,
+        }
+    }
 }
 
 /// One row of `/klines`: `[open_ms,"o","h","l","c","v",close_ms,"quote volume",trades, …]`.

@@ -4,13 +4,11 @@
 //! kept in sync by REST snapshots (`book.rs`); bars are filled in over REST; the instrument table comes from
 //! exchangeInfo. Sources: binance-docs.github.io "WebSocket Streams" and "Market Data endpoints".
 
-mod bars;
 mod book;
 mod config;
 mod control;
 mod fetched;
 mod instruments;
-mod levels;
 mod message;
 mod rest;
 mod streams;
@@ -19,16 +17,18 @@ mod sync;
 mod translate;
 mod venue;
 
-pub use config::{BinanceConfig, BookSource, Kind, Silence, TickerStream, TradeStream};
+pub use crate::market::{Kind, Silence};
+pub use config::{BinanceConfig, BookSource, TickerStream, TradeStream};
 pub use venue::Venue;
 
 use crate::adapter::{Adapter, Input, Link, LinkId, Output, Subscription};
 use crate::capture::Head;
+use crate::market::{Topics, recorded};
 use crate::registry::ReplayError;
 use rest::Rest;
 use std::collections::HashMap;
 use streams::{Stream, StreamKind};
-use symbols::{Symbol, Topics};
+use symbols::Symbol;
 use translate::Read;
 
 /// The adapter.
@@ -67,7 +67,7 @@ impl Binance {
         if streams.is_empty() {
             return Err(ReplayError::NothingSubscribed("no connection names a stream we know"));
         }
-        let config = BinanceConfig { bar_backfill: 0, ..config::recorded(head).unwrap_or_default() };
+        let config = BinanceConfig { bar_backfill: 0, ..recorded::<BinanceConfig>(head).unwrap_or_default() };
         let tables: Vec<_> = head.bodies.iter().filter_map(|(_, body)| instruments::parse(body).ok()).collect();
         let mut names: HashMap<String, String> = HashMap::new();
         for native in streams.iter().map(|stream| &stream.native) {
@@ -113,12 +113,12 @@ impl Binance {
         let (index, state) = (self.streams.len(), &mut self.symbols[symbol]);
         // Why: where best prices come too, a silent ticker does not make the quote old.
         let is_extra = stream.kind == StreamKind::Ticker && state.has_quotes;
-        let topic = state.topics.of(stream.kind).clone();
+        let topic = state.topics.of(stream.kind.kind()).clone();
         state.add(&stream, index, self.venue);
         self.subscriptions.push(Subscription {
             name: stream.name.clone(),
             topics: if is_extra { Vec::new() } else { vec![topic] },
-            silence_ms: silence.of(stream.kind),
+            silence_ms: silence.of(stream.kind.kind()),
         });
         self.by_name.insert(stream.name.clone(), index);
         self.symbol_of.push(symbol);
@@ -130,7 +130,7 @@ impl Binance {
         if let Some(index) = self.by_native.get(native) {
             return Some(*index);
         }
-        let topics = Topics::new(self.venue, canonical).ok()?;
+        let topics = Topics::new(self.venue.name(), canonical, "1m").ok()?;
         self.symbols.push(Symbol::new(native, topics));
         self.by_native.insert(native.to_owned(), self.symbols.len() - 1);
         Some(self.symbols.len() - 1)

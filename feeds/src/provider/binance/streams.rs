@@ -1,8 +1,9 @@
 //! Streams: what is subscribed to, by which name, on which link.
 
-use super::config::{BinanceConfig, BookSource, Kind, TickerStream, TradeStream};
+use super::config::{BinanceConfig, BookSource, TickerStream, TradeStream};
 use super::{Venue, config};
 use crate::adapter::Link;
+use crate::market::Kind;
 
 /// Binance cuts a connection at 24 h.
 const LIFETIME_MS: u64 = (23 * 60 + 50) * 60 * 1_000;
@@ -19,6 +20,19 @@ pub(super) enum StreamKind {
     DiffBook,
     Kline,
     Ticker,
+}
+
+impl StreamKind {
+    /// What it brings.
+    pub(super) fn kind(self) -> Kind {
+        match self {
+            StreamKind::Trade | StreamKind::AggTrade => Kind::Trade,
+            StreamKind::BookTicker => Kind::Quote,
+            StreamKind::TopBook | StreamKind::DiffBook => Kind::Book,
+            StreamKind::Kline => Kind::Bar,
+            StreamKind::Ticker => Kind::Ticker,
+        }
+    }
 }
 
 /// One subscription.

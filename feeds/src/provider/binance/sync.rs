@@ -1,10 +1,10 @@
 //! Keeping in sync: what must be fetched when a link opens, what is wrong when it closes, and what a change or a
 //! snapshot does to a book.
 
+use super::Binance;
 use super::book::{DiffBook, Outcome};
 use super::message::Diff;
 use super::streams::StreamKind;
-use super::{Binance, translate};
 use crate::adapter::{Fetch, LinkId, Output};
 
 /// Between two fetches after a connect, in ms: of a weight of 6000 a minute a depth snapshot takes 50, klines 2.
@@ -26,7 +26,7 @@ impl Binance {
             let kind = self.streams[index].kind;
             if matches!(kind, StreamKind::TopBook | StreamKind::DiffBook) {
                 // An open connection makes no old book fresh.
-                translate::mark_broken(&self.symbols[self.symbol_of[index]], output);
+                self.symbols[self.symbol_of[index]].say_broken(output);
             }
             match kind {
                 StreamKind::DiffBook => {
@@ -55,10 +55,10 @@ impl Binance {
                 StreamKind::BookTicker => symbol.quote_id = i64::MIN,
                 StreamKind::TopBook if symbol.top_id > i64::MIN => {
                     symbol.top_id = i64::MIN;
-                    translate::break_book(symbol, output);
+                    symbol.break_book(output);
                 }
                 StreamKind::DiffBook if symbol.diff_book.as_mut().is_some_and(DiffBook::lose) => {
-                    translate::break_book(symbol, output);
+                    symbol.break_book(output);
                 }
                 _ => {}
             }
@@ -81,12 +81,12 @@ impl Binance {
             Outcome::Changed | Outcome::Synced { .. } => {
                 let Some(book) = &symbol.diff_book else { return };
                 let top = book.levels().top(self.book_levels);
-                translate::publish_book(symbol, top, te, output);
+                symbol.show_book(top, te, output);
                 output.alive.extend(symbol.book_stream);
             }
             Outcome::Broken => {
                 output.counts.gaps += 1;
-                translate::break_book(symbol, output);
+                symbol.break_book(output);
                 self.fetch_depth(index, 0, output);
             }
             // Why a pause: the same cache would give the same snapshot again.

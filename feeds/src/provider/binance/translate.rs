@@ -1,16 +1,14 @@
 //! Bytes of one stream's frame → updates. Pure.
 
-use super::levels::Levels;
-use super::message::{AggTrade, BookTicker, Combined, Depth, Diff, KlineEvent, Number, Ticker, Trade};
+use super::message::{AggTrade, BookTicker, Combined, Depth, Diff, KlineEvent, Ticker, Trade};
 use super::streams::StreamKind;
 use super::symbols::Symbol;
 use crate::adapter::Output;
-use crate::model::{Change, Object, Topic, Update, Value};
+use crate::book::Levels;
+use crate::market::{Order, Side, Trade as Made};
+use crate::model::{Change, Number, Object, Topic, Update};
 use serde::Deserialize;
 use simd_json::Buffers;
-
-/// Ids that run back by more than this are no repetition: the venue began to count anew.
-const ID_RESTART: i64 = 1_000_000;
 
 /// What a frame was worth.
 #[derive(Debug)]
@@ -60,56 +58,41 @@ fn say(output: &mut Output, topic: &Topic, te: Option<i64>, change: Change) {
 
 fn trade(symbol: &mut Symbol, trade: &Trade, output: &mut Output) -> Read {
     // The update's `te` is when the venue said it, the event's own `te` when the trade was made.
-    let event = event(trade.id, trade.price, trade.size, trade.is_buyer_maker, trade.trade_ms);
-    one_trade(symbol, trade.id, trade.event_ms, event, (trade.price, trade.size), output)
+    let id = id(trade.id);
+    let made = made(&id, trade.price, trade.size, trade.is_buyer_maker, trade.trade_ms);
+    one_trade(symbol, trade.id, trade.event_ms, &made, made.event(), output)
 }
 
 fn agg_trade(symbol: &mut Symbol, trade: &AggTrade, output: &mut Output) -> Read {
-    let event = event(trade.id, trade.price, trade.size, trade.is_buyer_maker, trade.trade_ms)
-        .with("agg_first", id(trade.first))
-        .with("agg_last", id(trade.last));
-    one_trade(symbol, trade.id, trade.event_ms, event, (trade.price, trade.size), output)
+    let id_text = id(trade.id);
+    let made = made(&id_text, trade.price, trade.size, trade.is_buyer_maker, trade.trade_ms);
+    let event = made.event().with("agg_first", &*id(trade.first)).with("agg_last", &*id(trade.last));
+    one_trade(symbol, trade.id, trade.event_ms, &made, event, output)
 }
 
-fn event(native_id: i64, price: Number, size: Number, is_buyer_maker: bool, trade_ms: i64) -> Object {
-    Object::with_capacity(7)
-        .with("id", id(native_id))
-        .with("price", price.0)
-        .with("side", if is_buyer_maker { "sell" } else { "buy" })
-        .with("size", size.0)
-        .with("te", trade_ms)
+fn made(id: &str, price: Number, size: Number, is_buyer_maker: bool, trade_ms: i64) -> Made<'_> {
+    let side = if is_buyer_maker { Side::Sell } else { Side::Buy };
+    Made { id, price: price.0, size: size.0, side, trade_ms: Some(trade_ms) }
 }
 
 /// Ids are strings: they may exceed 2^53.
-fn id(native: i64) -> Value {
-    Value::text(itoa::Buffer::new().format(native))
+fn id(native: i64) -> String {
+    native.to_string()
 }
 
-fn one_trade(
-    symbol: &mut Symbol,
-    id: i64,
-    event_ms: i64,
-    event: Object,
-    (price, size): (Number, Number),
-    output: &mut Output,
-) -> Read {
+fn one_trade(symbol: &mut Symbol, id: i64, event_ms: i64, made: &Made<'_>, event: Object, output: &mut Output) -> Read {
     let (te, topics) = (Some(event_ms), &symbol.topics);
-    match symbol.trade_id {
-        Some(last) if id <= last && last - id < ID_RESTART => return Read::Repeated,
-        Some(last) if id <= last => {
+    match symbol.trades.take(Some((id, id))) {
+        Order::Repeated => return Read::Repeated,
+        Order::Next => {}
+        Order::After(missing) => {
             output.counts.gaps += 1;
-            say(output, &topics.trade, te, Change::Lost(None));
+            say(output, &topics.trade, te, Change::Lost(missing));
         }
-        Some(last) if id - last > 1 => {
-            output.counts.gaps += 1;
-            say(output, &topics.trade, te, Change::Lost(Some((id - last - 1).unsigned_abs())));
-        }
-        _ => {}
     }
-    symbol.trade_id = Some(id);
     say(output, &topics.trade, te, Change::Event(event));
     if symbol.has_quotes {
-        let last = Object::with_capacity(2).with("last", price.0).with("last_size", size.0);
+        let last = Object::with_capacity(2).with("last", made.price).with("last_size", made.size);
         say(output, &topics.quote, te, Change::Patch(last));
     }
     Read::Fresh
@@ -142,39 +125,12 @@ fn top_book(symbol: &mut Symbol, depth: &Depth, levels: usize, output: &mut Outp
         output.counts.rejected += 1;
         return Read::Repeated;
     }
-    publish_book(symbol, book.top(levels), depth.event_ms, output);
+    symbol.show_book(book.top(levels), depth.event_ms, output);
     Read::Fresh
 }
 
-/// Says the book's new top if it is new; after a break always, as a reset.
-pub(super) fn publish_book(symbol: &mut Symbol, top: super::levels::Top, te: Option<i64>, output: &mut Output) {
-    let topic = &symbol.topics.book;
-    if std::mem::take(&mut symbol.needs_reset) {
-        output.counts.resyncs += 1;
-        say(output, topic, te, Change::Stale(false));
-        say(output, topic, te, Change::Reset(top.state()));
-    } else if symbol.published != top {
-        say(output, topic, te, Change::State(top.state()));
-    }
-    symbol.published = top;
-}
-
-/// The book is wrong from here on: what is shown is old until the next snapshot.
-pub(super) fn break_book(symbol: &mut Symbol, output: &mut Output) {
-    if !std::mem::replace(&mut symbol.needs_reset, true) {
-        mark_broken(symbol, output);
-    }
-}
-
-/// Says again that a broken book is old.
-pub(super) fn mark_broken(symbol: &Symbol, output: &mut Output) {
-    if symbol.needs_reset {
-        say(output, &symbol.topics.book, None, Change::Stale(true));
-    }
-}
-
 fn kline(symbol: &mut Symbol, event: &KlineEvent, output: &mut Output) -> Read {
-    if let Some(patch) = symbol.bars.live(&event.kline, event.event_ms) {
+    if let Some(patch) = symbol.bars.live(&event.kline.bar(), Some(event.event_ms)) {
         say(output, &symbol.topics.bar, Some(event.event_ms), Change::Patch(patch));
     }
     Read::Fresh

@@ -1,95 +1,31 @@
-//! Where a game stands: the league's state codes in the model's words, and which of two bodies is further on.
+//! Where a game stands: the league's state codes in the model's words.
 
 use super::message::{Clock, Game, Period};
+use crate::score::{Phase, Position};
 
-/// The model's phases of a game, as far as this league has them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    Scheduled,
-    Pregame,
-    Live,
-    Break,
-    Suspended,
-    Postponed,
-    Cancelled,
-    Final,
-    Unknown,
-}
-
-impl Phase {
-    /// The schedule's state wins where it says that the game does not go on as planned.
-    pub fn of(game: &Game<'_>) -> Phase {
-        match game.game_schedule_state.as_deref() {
-            Some("PPD") => return Phase::Postponed,
-            Some("SUSP") => return Phase::Suspended,
-            Some("CNCL") => return Phase::Cancelled,
-            _ => {}
-        }
-        match game.game_state.as_str() {
-            "FUT" => Phase::Scheduled,
-            "PRE" => Phase::Pregame,
-            "LIVE" | "CRIT" if game.clock.as_ref().is_some_and(|clock| clock.in_intermission) => Phase::Break,
-            "LIVE" | "CRIT" => Phase::Live,
-            "OVER" | "FINAL" | "OFF" => Phase::Final,
-            _ => Phase::Unknown,
-        }
+/// The schedule's state wins where it says that the game does not go on as planned.
+pub(super) fn phase(game: &Game<'_>) -> Phase {
+    match game.game_schedule_state.as_deref() {
+        Some("PPD") => return Phase::Postponed,
+        Some("SUSP") => return Phase::Suspended,
+        Some("CNCL") => return Phase::Cancelled,
+        _ => {}
     }
-
-    pub fn word(self) -> &'static str {
-        match self {
-            Phase::Scheduled => "scheduled",
-            Phase::Pregame => "pregame",
-            Phase::Live => "live",
-            Phase::Break => "break",
-            Phase::Suspended => "suspended",
-            Phase::Postponed => "postponed",
-            Phase::Cancelled => "cancelled",
-            Phase::Final => "final",
-            Phase::Unknown => "unknown",
-        }
-    }
-
-    /// In play or between two periods.
-    pub fn is_on(self) -> bool {
-        matches!(self, Phase::Live | Phase::Break)
-    }
-
-    /// A score means something: before the game there is none, whatever the body says.
-    pub fn has_score(self) -> bool {
-        matches!(self, Phase::Live | Phase::Break | Phase::Suspended | Phase::Final | Phase::Unknown)
+    match game.game_state.as_str() {
+        "FUT" => Phase::Scheduled,
+        "PRE" => Phase::Pregame,
+        "LIVE" | "CRIT" if game.clock.as_ref().is_some_and(|clock| clock.in_intermission) => Phase::Break,
+        "LIVE" | "CRIT" => Phase::Live,
+        "OVER" | "FINAL" | "OFF" => Phase::Final,
+        _ => Phase::Unknown,
     }
 }
 
-/// How far a game has got; orders two bodies of one game.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Position {
-    stage: u8,
-    period: i64,
-    in_break: bool,
-    /// The clock's seconds, negated: both the period's and the intermission's run down.
-    progress: i64,
-}
-
-impl Position {
-    /// `None` for phases that can follow any other.
-    pub fn of(phase: Phase, game: &Game<'_>) -> Option<Position> {
-        let stage = match phase {
-            Phase::Scheduled => 0,
-            Phase::Pregame => 1,
-            Phase::Live | Phase::Break => 2,
-            Phase::Final => 3,
-            _ => return None,
-        };
-        if stage != 2 {
-            return Some(Position { stage, period: 0, in_break: false, progress: 0 });
-        }
-        Some(Position {
-            stage,
-            period: game.period_descriptor.as_ref()?.number,
-            in_break: phase == Phase::Break,
-            progress: game.clock.as_ref()?.seconds_remaining.checked_neg()?,
-        })
-    }
+/// Both the period's clock and the intermission's run down.
+pub(super) fn position(phase: Phase, game: &Game<'_>) -> Option<Position> {
+    let period = game.period_descriptor.as_ref().map(|period| period.number);
+    let progress = game.clock.as_ref().and_then(|clock| clock.seconds_remaining.checked_neg());
+    Position::of(phase, period, progress)
 }
 
 /// `P1`, `OT`, `2OT`, `SO`.
@@ -111,7 +47,7 @@ pub(super) fn label(phase: Phase, game: &Game<'_>) -> String {
         (Phase::Break, Some(period)) => format!("END {}", period_label(period)),
         (Phase::Final, Some(period)) if period.period_type != "REG" => format!("FINAL/{}", period_label(period)),
         (Phase::Unknown, _) => native_status(game),
-        (phase, _) => phase.word().to_ascii_uppercase(),
+        (phase, _) => phase.label(),
     }
 }
 

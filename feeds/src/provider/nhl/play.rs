@@ -1,84 +1,45 @@
-//! One play: read from a body, normalised, and as the event that goes out.
+//! The plays of a body: normalised, in the league's order, with the running score.
 
 use super::message::{self, Game, RosterSpot};
 use crate::model::Object;
-use std::collections::BTreeSet;
-
-/// One play, normalised.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Play {
-    pub id: i64,
-    pub order: i64,
-    pub period: i64,
-    pub period_type: String,
-    /// The period's time that was left: `19:47`.
-    pub clock: String,
-    pub kind: String,
-    /// The team it belongs to; `None` for stoppages and the like.
-    pub team: Option<String>,
-    /// A goal that counts: not one of the shoot-out.
-    pub scoring: bool,
-    /// The running score after it.
-    pub home_score: i64,
-    pub away_score: i64,
-    /// One line for people; `None` for plays that need none.
-    pub text: Option<String>,
-}
-
-impl Play {
-    /// The event without `action` and `rev`.
-    pub fn event(&self) -> Object {
-        let mut event = Object::new()
-            .with("id", self.id.to_string().as_str())
-            .with("order", self.order)
-            .with("period", self.period)
-            .with("period_type", self.period_type.as_str())
-            .with("clock", self.clock.as_str())
-            .with("type", self.kind.as_str())
-            .with("scoring", self.scoring)
-            .with("home_score", self.home_score)
-            .with("away_score", self.away_score);
-        for (key, text) in [("team", &self.team), ("text", &self.text)] {
-            if let Some(text) = text {
-                event.set(key, text.as_str());
-            }
-        }
-        event
-    }
-}
+use crate::score::{Play, in_order};
 
 /// The plays in the league's order, with the running score carried forward, and how many could not be read.
 pub(super) fn read(game: &Game<'_>) -> (Vec<Play>, u64) {
     let raw = game.plays.as_deref().unwrap_or_default();
     let mut read: Vec<message::Play> = raw.iter().filter_map(|text| serde_json::from_str(text.get()).ok()).collect();
     read.sort_by_key(|play| play.sort_order);
-    // Why: two entries with one id would edit each other for ever.
-    let mut seen = BTreeSet::new();
-    read.retain(|play| seen.insert(play.event_id));
-    let rejected = (raw.len() - read.len()) as u64;
+    let unread = (raw.len() - read.len()) as u64;
     let names = Names::of(game);
-    let (mut home, mut away) = (0, 0);
-    let plays = read.iter().map(|play| {
-        let scoring = play.type_desc_key == "goal" && play.period_descriptor.period_type != "SO";
-        if scoring {
-            home = play.details.home_score.unwrap_or(home);
-            away = play.details.away_score.unwrap_or(away);
+    let mut score = (0, 0);
+    let plays = read.iter().map(|play| normalised(play, game, &names, &mut score)).collect();
+    let (plays, repeated) = in_order(plays);
+    (plays, unread + repeated)
+}
+
+/// `score`: home and away before the play, and after it.
+fn normalised(play: &message::Play, game: &Game<'_>, names: &Names, score: &mut (i64, i64)) -> Play {
+    let period = &play.period_descriptor;
+    let scoring = play.type_desc_key == "goal" && period.period_type != "SO";
+    if scoring {
+        score.0 = play.details.home_score.unwrap_or(score.0);
+        score.1 = play.details.away_score.unwrap_or(score.1);
+    }
+    let mut event = Object::new()
+        .with("period", period.number)
+        .with("period_type", period.period_type.as_str())
+        // The period's time that was left: `19:47`.
+        .with("clock", play.time_remaining.as_str())
+        .with("type", play.type_desc_key.as_str())
+        .with("scoring", scoring)
+        .with("home_score", score.0)
+        .with("away_score", score.1);
+    for (key, text) in [("team", owner(game, &play.details)), ("text", names.text(play))] {
+        if let Some(text) = text {
+            event.set(key, text.as_str());
         }
-        Play {
-            id: play.event_id,
-            order: play.sort_order,
-            period: play.period_descriptor.number,
-            period_type: play.period_descriptor.period_type.clone(),
-            clock: play.time_remaining.clone(),
-            kind: play.type_desc_key.clone(),
-            team: owner(game, &play.details),
-            scoring,
-            home_score: home,
-            away_score: away,
-            text: names.text(play),
-        }
-    });
-    (plays.collect(), rejected)
+    }
+    Play { id: play.event_id.to_string().into(), order: play.sort_order, te: None, event }
 }
 
 fn owner(game: &Game<'_>, details: &message::Details) -> Option<String> {

@@ -1,5 +1,5 @@
-use super::super::message::Level;
 use super::*;
+use crate::book::Level;
 
 fn level(price: i64, size: i64) -> Level {
     Level { price: price.into(), size: size.into() }
@@ -20,7 +20,7 @@ fn futures(previous: i64, first: i64, last: i64) -> Diff {
 }
 
 fn bid_size(book: &DiffBook) -> String {
-    book.levels().top(1).bids[0].1.to_string()
+    book.levels().top(1).bids[0].size.to_string()
 }
 
 fn synced() -> DiffBook {
