@@ -43,7 +43,7 @@ fn compare(counted: &Baseline) -> anyhow::Result<()> {
         bad += usize::from(verdict.is_bad());
         println!("{name:28} {:>12} {now:>12}  {verdict}", known.of_case(name).unwrap_or_default());
     }
-    for name in known.iter().map(|(name, _)| name).filter(|name| counted.of_case(name).is_none()) {
+    if let Some(name) = known.iter().map(|(name, _)| name).find(|name| counted.of_case(name).is_none()) {
         bail!("{name} is in instructions.toml, but there is no such case");
     }
     ensure!(

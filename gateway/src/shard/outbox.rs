@@ -153,7 +153,7 @@ impl Outbox {
         ring.send_all(sends, taken);
         ShardCounters::add(&counters.ring_submissions, taken.len().div_ceil(SENDS_MAX) as u64);
         let mut outcomes = taken.iter();
-        for parcel in &parcels[..*used] {
+        for parcel in &mut parcels[..*used] {
             let share = parcel.share(pass, tick);
             let mut whole = 0;
             for (&member, &taken) in members[parcel.members.clone()].iter().zip(&mut outcomes) {
@@ -165,19 +165,17 @@ impl Outbox {
                 }
             }
             count_deliveries(parcel.framing, whole, counters);
-        }
-    }
-
-    /// Parcels that were sent; they are forgotten, and their buffers stay, unless they are large.
-    pub fn take_sent(&mut self) -> impl Iterator<Item = &mut Parcel> {
-        self.members.clear();
-        let used = std::mem::take(&mut self.used);
-        self.parcels[..used].iter_mut().map(|parcel| {
             if parcel.copy.capacity() > COPY_KEPT_BYTES_MAX {
                 parcel.copy = Vec::new();
             }
-            parcel
-        })
+        }
+    }
+
+    /// Parcels that were sent, the last that is known of them.
+    pub fn take_sent(&mut self) -> &mut [Parcel] {
+        self.members.clear();
+        let used = std::mem::take(&mut self.used);
+        &mut self.parcels[..used]
     }
 }
 

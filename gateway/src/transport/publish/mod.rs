@@ -181,10 +181,13 @@ impl Intake {
         let mut updates = std::mem::take(&mut self.waiting);
         // In order: not while earlier lines are still on their way.
         if let Some(seat) = shard.context().seat.as_ref().filter(|_| self.outstanding.is_empty()) {
-            updates = match seat.sequence_now(updates) {
-                Ok(outcome) => return Ok(self.note(outcome)),
-                Err(updates) => updates,
-            };
+            match seat.sequence_now(updates) {
+                Ok(outcome) => {
+                    self.note(outcome);
+                    return Ok(());
+                }
+                Err(back) => updates = back,
+            }
         }
         if self.outstanding.len() == PUBLISHES_OUTSTANDING_MAX {
             self.hear().await?;
