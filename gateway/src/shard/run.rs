@@ -33,7 +33,7 @@ use tokio::time::Instant;
 pub(super) const RETURN_MS_MIN: u64 = 500;
 const RETURN_MS_SPREAD: u64 = 10_000;
 /// Readiness events taken before the subscribers have their turn. Few: each may be the end of a connection, and when
-/// thousands end at once the others are not to wait for all of them (loadtest, storm).
+/// thousands end at once the others are not to wait for all of them.
 const EVENTS_MAX: usize = 64;
 
 #[derive(Debug)]
